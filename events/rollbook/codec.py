@@ -1,0 +1,152 @@
+"""How does an envelope become canonical CloudEvents bytes, and how is it read back?
+
+The bytes are RFC 8785; `sig` is Ed25519 over a label and the event without `sig`
+(design/proof.md §1). What is verified is always what was read: stored bytes are
+never encoded again.
+"""
+
+import base64
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final, TypeVar
+
+import orjson
+import rfc8785
+
+from rollbook.envelope import Actor, ActorKind, Envelope, Stamp, written
+from rollbook.event import Data, Event, revive, upcast
+from rollbook.names import (
+    CommandId,
+    Digest,
+    EventId,
+    KeyId,
+    Principal,
+    RoleName,
+)
+from rollbook.subjects import Aggregate
+
+SIGNATURE_LABEL: Final = b"rollbook/event/v1\x00"
+T = TypeVar("T")
+
+CREDENTIAL: Final = "credential"  # reserved in `data`: how the actor was authenticated
+
+
+def leaf_hash(body: bytes) -> Digest:
+    """Hash an entry as a leaf of the transparency log (RFC 6962 §2.1)."""
+    return Digest("sha256:" + hashlib.sha256(b"\x00" + body).hexdigest())
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """The end of an aggregate's chain: its last accepted event."""
+
+    rev: int = 0
+    leaf: Digest | None = None
+
+
+def unsigned(
+    event: Event,
+    stamp: Stamp,
+    *,
+    index: int,
+    aggregate: Aggregate,
+    origin: str,
+    link: Link,
+    kid: KeyId,
+) -> dict[str, Any]:
+    """Make the CloudEvents object of one event of a decision, without `sig`."""
+    data = event.model_dump(mode="json")
+    if stamp.actor.credential:
+        data[CREDENTIAL] = dict(stamp.actor.credential)
+    type_ = event.type_name()
+    fields = {
+        "specversion": "1.0",
+        "id": stamp.event_id(index),
+        "source": f"//{origin}",
+        "type": type_,
+        "subject": aggregate,
+        "time": written(stamp.at),
+        "datacontenttype": "application/json",
+        "dataschema": f"urn:rollbook:schema:{type_}",
+        "data": data,
+        "rev": link.rev + 1,
+        "prev": link.leaf,
+        "commandid": stamp.command_id,
+        "commanddigest": stamp.command_digest,
+        "correlationid": stamp.correlation_id or stamp.command_id,
+        "causationid": stamp.causation_id,
+        "authtype": stamp.actor.kind.value,
+        "authid": stamp.actor.id,
+        "authroles": ",".join(sorted(stamp.actor.roles)) or None,
+        "kid": kid,
+    }
+    return {name: value for name, value in fields.items() if value is not None}
+
+
+def message_to_sign(fields: Mapping[str, Any]) -> bytes:
+    """Label and canonical bytes of an event without its signature."""
+    return SIGNATURE_LABEL + rfc8785.dumps(dict(fields))
+
+
+def signed(fields: Mapping[str, Any], signature: bytes) -> bytes:
+    """Write the canonical bytes that the ledger keeps."""
+    sig = base64.b64encode(signature).decode()
+    return rfc8785.dumps({**fields, "sig": sig})
+
+
+def read(raw: Mapping[str, Any], body: bytes, sequence: int) -> Envelope[Event]:
+    """Read an accepted event; UnreadableEvent when this release does not know it."""
+    event = revive(raw["type"], data_of(raw))
+    return _enclose(event, raw, leaf_hash(body), sequence)
+
+
+def read_data(raw: Mapping[str, Any], leaf: Digest, sequence: int) -> Envelope[Data]:
+    """Read an accepted event with its data as a mapping, lifted to today's shape.
+
+    For bulk work: validity has checked the bytes, so the types are not checked again.
+    """
+    _, data = upcast(raw["type"], data_of(raw))
+    return _enclose(data, raw, leaf, sequence)
+
+
+def data_of(raw: Mapping[str, Any]) -> Data:
+    """Return an event's own data, without the registrar's stamp."""
+    data: Data = raw["data"]
+    if CREDENTIAL in data:
+        return {name: value for name, value in data.items() if name != CREDENTIAL}
+    return data
+
+
+def parse(body: bytes) -> dict[str, Any]:
+    """Read bytes that were accepted before; only for those."""
+    fields: dict[str, Any] = orjson.loads(body)
+    return fields
+
+
+def _enclose(
+    event: T, raw: Mapping[str, Any], leaf: Digest, sequence: int
+) -> Envelope[T]:
+    roles = raw.get("authroles", "")
+    return Envelope(
+        event=event,
+        id=EventId(raw["id"]),
+        type=raw["type"],
+        aggregate=Aggregate(raw["subject"]),
+        at=datetime.fromisoformat(raw["time"]),
+        rev=raw["rev"],
+        actor=Actor(
+            Principal(raw["authid"]),
+            ActorKind(raw["authtype"]),
+            tuple(RoleName(role) for role in roles.split(",") if role),
+        ),
+        command_id=CommandId(raw["commandid"]),
+        command_digest=Digest(raw.get("commanddigest", "")),
+        correlation_id=raw["correlationid"],
+        causation_id=raw.get("causationid"),
+        kid=KeyId(raw["kid"]),
+        leaf=leaf,
+        sequence=sequence,
+        raw=raw,
+    )

@@ -1,0 +1,67 @@
+"""What may be asked about a model as a whole, and all that may be asked of it."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from rollbook.commands.alias import MoveAlias
+from rollbook.commands.approval import Approve, Reject, WithdrawVote
+from rollbook.commands.command import ModelScoped
+from rollbook.commands.evidence import RecordEvidence, RevokeEvidence
+from rollbook.commands.lane import PlaceHold, ReleaseHold
+from rollbook.commands.promotion import (
+    AbortPromotion,
+    CancelPromotion,
+    DispatchPromotion,
+    EvaluatePromotion,
+    RequestPromotion,
+    RequestRollback,
+)
+from rollbook.commands.target import ReportTarget
+from rollbook.commands.version import (
+    AmendVersion,
+    DeprecateVersion,
+    QuarantineVersion,
+    RegisterVersion,
+    ReleaseVersion,
+    RetireVersion,
+)
+from rollbook.names import Line, Prose, Tags
+
+
+class RegisterModel(ModelScoped):
+    """Take a name for a model, for good."""
+
+    command: Literal["RegisterModel"] = "RegisterModel"
+    owners: tuple[Line, ...] = ()
+    task: Line | None = None
+    tier: Line | None = None
+    description: Prose | None = None
+    labels: Tags = Field(default_factory=dict)
+
+
+ModelCommand = Annotated[
+    RegisterModel
+    | RegisterVersion
+    | AmendVersion
+    | DeprecateVersion
+    | RetireVersion
+    | QuarantineVersion
+    | ReleaseVersion
+    | RecordEvidence
+    | RevokeEvidence
+    | MoveAlias
+    | RequestPromotion
+    | RequestRollback
+    | EvaluatePromotion
+    | DispatchPromotion
+    | CancelPromotion
+    | AbortPromotion
+    | Approve
+    | Reject
+    | WithdrawVote
+    | PlaceHold
+    | ReleaseHold
+    | ReportTarget,
+    Field(discriminator="command"),
+]

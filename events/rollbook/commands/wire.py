@@ -1,0 +1,62 @@
+"""How do a command and its answer look between two processes?
+
+A request carries one `Request` as JSON on `rollbook.command.<zone>.<user>.<name>`
+and its credential in a header; every request is answered, also with a no.
+"""
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from rollbook.commands.access import IssueToken, RevokeToken
+from rollbook.commands.model import ModelCommand
+from rollbook.names import CommandId, EventId, Line
+
+CREDENTIAL_HEADER: Final = "Rollbook-Credential"
+COMMANDS: Final = "rollbook.command.>"
+
+AnyCommand = Annotated[
+    ModelCommand | IssueToken | RevokeToken, Field(discriminator="command")
+]
+
+
+class Request(BaseModel):
+    """One command with its id, made before the first try and kept for each retry."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    id: CommandId
+    correlation_id: Line | None = None
+    causation_id: EventId | None = None
+    command: AnyCommand
+
+
+class Done(BaseModel):
+    """The command is recorded; `events` are the stored CloudEvents objects."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    status: Literal["done"] = "done"
+    sequence: int
+    """Of the last event; 0 where the command changed nothing."""
+    rev: int
+    replayed: bool = False
+    """Whether an earlier try had recorded it."""
+    events: tuple[Mapping[str, Any], ...]
+
+
+class Problem(BaseModel):
+    """The command is refused, or nobody could answer; nothing new is recorded."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    status: Literal["problem"] = "problem"
+    code: str
+    """One of `rollbook.problems`."""
+    reason: str
+    message: str
+    detail: Mapping[str, Any] = Field(default_factory=dict)
+
+
+Reply = Annotated[Done | Problem, Field(discriminator="status")]

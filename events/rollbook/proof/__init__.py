@@ -1,0 +1,1 @@
+"""What can be checked with no network and no clock."""

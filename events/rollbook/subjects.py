@@ -1,0 +1,64 @@
+"""How does an aggregate become one literal NATS subject, and back?
+
+Every byte outside `A-Z a-z 0-9 _ -` is percent-encoded, so that `.`, `*`, `>`,
+space and line ends cannot occur in a token (design/ledger.md §7). An aggregate
+is written as its subject without the prefix: `model.fraud.scorer`, `access`.
+"""
+
+import re
+from typing import Final, NewType
+from urllib.parse import unquote
+
+from rollbook.names import ModelName
+
+Aggregate = NewType("Aggregate", str)
+
+PREFIX: Final = "rollbook.ledger."
+EVERYTHING: Final = "rollbook.ledger.>"
+ACCESS: Final = Aggregate("access")
+KEYS: Final = Aggregate("keys")
+DEFAULT_TEAM: Final = "default"
+LONGEST_TOKEN: Final = 128
+
+_PLAIN: Final = frozenset(
+    b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-"
+)
+_TOKEN: Final = r"(?:[A-Za-z0-9_-]|%[0-9A-F]{2}){1,128}"
+_GRAMMAR: Final = re.compile(
+    rf"(?:model\.{_TOKEN}\.{_TOKEN}|policy\.{_TOKEN}|calendar|access|fleet|keys)"
+)
+
+
+def token(text: str) -> str:
+    """Encode one name as one subject token; ValueError when it is empty or long."""
+    encoded = "".join(
+        chr(byte) if byte in _PLAIN else f"%{byte:02X}" for byte in text.encode()
+    )
+    if not 1 <= len(encoded) <= LONGEST_TOKEN:
+        raise ValueError(f"a name takes 1 to {LONGEST_TOKEN} bytes once encoded")
+    return encoded
+
+
+def model(name: ModelName) -> Aggregate:
+    """Name the aggregate of a model; a name without a team lives in `default`."""
+    team, _, own = name.rpartition("/")
+    return Aggregate(f"model.{token(team or DEFAULT_TEAM)}.{token(own)}")
+
+
+def model_name(aggregate: str) -> ModelName | None:
+    """Read the model's name back, or None when the aggregate is no model."""
+    kind, _, rest = aggregate.partition(".")
+    if kind != "model":
+        return None
+    team, _, own = (unquote(part) for part in rest.partition("."))
+    return ModelName(own if team == DEFAULT_TEAM else f"{team}/{own}")
+
+
+def subject(aggregate: Aggregate) -> str:
+    """Spell the NATS subject of an aggregate."""
+    return PREFIX + aggregate
+
+
+def is_aggregate(text: str) -> bool:
+    """Tell whether this is an aggregate as the ledger may hold it."""
+    return _GRAMMAR.fullmatch(text) is not None
