@@ -1,0 +1,1 @@
+"""All of Rollbook in one process, over an embedded nats-server."""
