@@ -7,17 +7,20 @@ never encoded again.
 
 import base64
 import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, Final, TypeVar
 
 import orjson
-import rfc8785
 
+from rollbook import canonical
 from rollbook.envelope import Actor, ActorKind, Envelope, Stamp, written
 from rollbook.event import Data, Event, revive, upcast
 from rollbook.names import (
+    LARGEST,
     CommandId,
     Digest,
     EventId,
@@ -29,6 +32,12 @@ from rollbook.subjects import Aggregate
 
 SIGNATURE_LABEL: Final = b"rollbook/event/v1\x00"
 T = TypeVar("T")
+
+# A number of 16 digits or more, found in 1 µs (a pattern takes 7 to 14): digits look
+# alike, and so do the bytes that may stand before a number. A text that looks the same
+# only takes the slower way.
+_ALIKE: Final = bytes.maketrans(b"123456789-[,", b"000000000:::")
+_LONG_NUMBER: Final = b":" + b"0" * 16
 
 CREDENTIAL: Final = "credential"  # reserved in `data`: how the actor was authenticated
 
@@ -87,13 +96,13 @@ def unsigned(
 
 def message_to_sign(fields: Mapping[str, Any]) -> bytes:
     """Label and canonical bytes of an event without its signature."""
-    return SIGNATURE_LABEL + rfc8785.dumps(dict(fields))
+    return SIGNATURE_LABEL + canonical.dumps(dict(fields))
 
 
 def signed(fields: Mapping[str, Any], signature: bytes) -> bytes:
     """Write the canonical bytes that the ledger keeps."""
     sig = base64.b64encode(signature).decode()
-    return rfc8785.dumps({**fields, "sig": sig})
+    return canonical.dumps({**fields, "sig": sig})
 
 
 def read(raw: Mapping[str, Any], body: bytes, sequence: int) -> Envelope[Event]:
@@ -120,15 +129,26 @@ def data_of(raw: Mapping[str, Any]) -> Data:
 
 
 def parse(body: bytes) -> dict[str, Any]:
-    """Read bytes that were accepted before; only for those."""
-    fields: dict[str, Any] = orjson.loads(body)
-    return fields
+    """Read bytes that were accepted before; only for those.
+
+    The same values come out as from validity, which reads an integer outside
+    ±(2^53 - 1) as the double that it is.
+    """
+    if _LONG_NUMBER in body.translate(_ALIKE):
+        fields: dict[str, Any] = json.loads(body, parse_int=integer)
+        return fields
+    return orjson.loads(body)  # type: ignore[no-any-return]
+
+
+def integer(text: str) -> int | float:
+    """Read an integer of RFC 8785, which writes 2^53 and more for doubles."""
+    double = float(text)  # first: int() refuses thousands of digits
+    return int(text) if abs(double) < LARGEST + 1 else double
 
 
 def _enclose(
     event: T, raw: Mapping[str, Any], leaf: Digest, sequence: int
 ) -> Envelope[T]:
-    roles = raw.get("authroles", "")
     return Envelope(
         event=event,
         id=EventId(raw["id"]),
@@ -136,11 +156,7 @@ def _enclose(
         aggregate=Aggregate(raw["subject"]),
         at=datetime.fromisoformat(raw["time"]),
         rev=raw["rev"],
-        actor=Actor(
-            Principal(raw["authid"]),
-            ActorKind(raw["authtype"]),
-            tuple(RoleName(role) for role in roles.split(",") if role),
-        ),
+        actor=_actor(raw["authid"], raw["authtype"], raw.get("authroles", "")),
         command_id=CommandId(raw["commandid"]),
         command_digest=Digest(raw.get("commanddigest", "")),
         correlation_id=raw["correlationid"],
@@ -149,4 +165,13 @@ def _enclose(
         leaf=leaf,
         sequence=sequence,
         raw=raw,
+    )
+
+
+@lru_cache(maxsize=4096)
+def _actor(id_: str, kind: str, roles: str) -> Actor:
+    return Actor(
+        Principal(id_),
+        ActorKind(kind),
+        tuple(RoleName(role) for role in roles.split(",") if role),
     )

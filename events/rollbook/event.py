@@ -6,6 +6,7 @@ Any change of its shape raises `schema_version` and adds an upcaster under the c
 
 import re
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import Any, ClassVar, Final, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -44,6 +45,8 @@ class Event(BaseModel):
     ) -> None:
         """Enter the class in the register of declarations, once per name."""
         super().__init_subclass__(**rest)
+        if parse_type(f"{TYPE_PREFIX}{recorded_as}.v{schema_version}") is None:
+            raise TypeError(f"{recorded_as} v{schema_version} is no `noun.happened`")
         if recorded_as in _declared:
             raise TypeError(f"{recorded_as} is declared twice")
         cls.recorded_as, cls.schema_version = recorded_as, schema_version
@@ -76,6 +79,7 @@ def declared() -> Mapping[str, type[Event]]:
     return dict(_declared)
 
 
+@lru_cache(maxsize=1024)
 def parse_type(type_: str) -> tuple[str, int] | None:
     """Split a CloudEvents type into recorded name and version, or None."""
     match = _TYPE.fullmatch(type_)
@@ -94,8 +98,13 @@ def upcast(type_: str, data: Data) -> tuple[type[Event], Data]:
     name, version = parsed
     if version > event.schema_version:
         raise UnreadableEvent(type_, why=f"this release reads {event.type_name()}")
-    for step in range(version, event.schema_version):
-        data = _upcasters[name, step](data)
+    try:
+        for step in range(version, event.schema_version):
+            data = _upcasters[name, step](data)
+    except (LookupError, TypeError, AttributeError) as error:
+        raise UnreadableEvent(type_, why=f"its data cannot be lifted: {error!r}") from (
+            error
+        )
     return event, data
 
 

@@ -105,9 +105,7 @@ Reason = NewType(
     ],
 )
 Finite = Annotated[float, AllowInfNan(False)]
-Scalar = (
-    bool | Annotated[int, Ge(-LARGEST), Le(LARGEST)] | Finite | Annotated[str, Prose]
-)
+Scalar = bool | Annotated[int, Ge(-LARGEST), Le(LARGEST)] | Finite | Prose
 Metrics = dict[Line, Finite]
 Tags = dict[Line, Prose]
 Parameters = dict[Line, Scalar]

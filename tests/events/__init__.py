@@ -1,0 +1,1 @@
+"""The facts: events, commands, ledger and proof."""

@@ -11,7 +11,7 @@ import stat
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Final, TypedDict, cast
+from typing import Final, TypeAlias, TypedDict, cast
 
 import nats.errors
 import structlog
@@ -25,6 +25,9 @@ PING_INTERVAL_SECONDS: Final = 5
 RECONNECT_WAIT_SECONDS: Final = cast(int, 0.2)
 PENDING_BYTES: Final = 2 * 1024 * 1024
 READABLE_BY_OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
+
+# What others call an open connection: only the ledger's folder imports nats.
+Connection: TypeAlias = Client
 
 log = structlog.stdlib.get_logger(__name__)
 

@@ -1,0 +1,1 @@
+"""The ledger: one contract, each implementation, each fault."""

@@ -1,0 +1,84 @@
+"""What may an agent say and hear on NATS?"""
+
+import contextlib
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Final
+
+import nats.errors
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+
+from rollbook.commands.wire import CREDENTIAL_HEADER
+from rollbook.errors import Unavailable
+from rollbook.ledger.bucket import DesiredBucket
+from rollbook.ledger.commands import CommandSender
+from rollbook.ledger.connection import connect
+
+LEASE_PREFIX: Final = "rollbook.lease.edge."
+WAKE_PREFIX: Final = "rollbook.wake."
+LEASE_TIMEOUT_SECONDS: Final = 5.0
+
+
+@dataclass(slots=True)
+class Edge:
+    """One agent's connection: desired documents in, leases and commands out."""
+
+    user: str
+    credential: str = field(repr=False)
+    desired: DesiredBucket
+    commands: CommandSender
+    client: Client = field(repr=False)
+
+    @property
+    def is_connected(self) -> bool:
+        """Tell whether the server is there now."""
+        return self.client.is_connected
+
+    @property
+    def reconnects(self) -> int:
+        """Count how often the connection came back; wakes may be missed meanwhile."""
+        return self.client.stats["reconnects"]
+
+    async def lease(self, body: bytes) -> bytes:
+        """Ask the conductor which keys are there; Unavailable when none answers."""
+        try:
+            answer = await self.client.request(
+                LEASE_PREFIX + self.user,
+                body,
+                timeout=LEASE_TIMEOUT_SECONDS,
+                headers={CREDENTIAL_HEADER: self.credential},
+            )
+        except (nats.errors.Error, OSError) as error:
+            raise Unavailable(f"no conductor answers ({error!r})") from error
+        return answer.data
+
+    async def hear_wakes(
+        self, stage: str, target: str, heard: Callable[[bytes], None]
+    ) -> None:
+        """Call back with each wake message of one target, until the end."""
+
+        async def pass_on(message: Msg) -> None:
+            heard(message.data)
+
+        await self.client.subscribe(f"{WAKE_PREFIX}{stage}.{target}", cb=pass_on)
+        # Where the server is away now, the subscription follows when it is back.
+        with contextlib.suppress(nats.errors.Error):
+            await self.client.flush()
+
+
+@asynccontextmanager
+async def edge(
+    url: str, *, user: str, seed: str, credential: str
+) -> AsyncIterator[Edge]:
+    """Connect as an agent; Unavailable when no server answers."""
+    # A report is kept until it is answered, so nothing may be sent behind our back.
+    async with connect(url, user=user, seed=seed, is_appending=True) as client:
+        yield Edge(
+            user=user,
+            credential=credential,
+            desired=DesiredBucket.in_edge(client),
+            commands=CommandSender(client, user=user, zone="edge"),
+            client=client,
+        )

@@ -1,0 +1,67 @@
+"""How does a JetStream stream keep the ledger's promises?"""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Final
+
+from nats.aio.client import Client
+
+from rollbook.ledger import append, replay
+from rollbook.ledger.protocol import Draft, Message
+from rollbook.ledger.source import Source
+from rollbook.subjects import Aggregate, subject
+
+# The server allows 50 open batches on one stream, and there may be two registrars.
+BATCHES_IN_FLIGHT: Final = 16
+
+
+class JetStreamLedger:
+    """A ledger on one stream.
+
+    `prefix` is where the stream's API is for this connection: `$JS.API` in its own
+    account, `JS.CORE.API` in SERVICES. `append` and `last` need the right to publish
+    to the ledger and to ask its leader, which the registrar alone has.
+    """
+
+    def __init__(
+        self,
+        client: Client,
+        *,
+        stream: str = "LEDGER",
+        prefix: str = "$JS.API",
+        deadline_seconds: float = 10.0,
+        try_seconds: float = 2.0,
+    ) -> None:
+        """Take an open connection; `deadline_seconds` bounds each call's retries."""
+        self._source = Source(client, stream, prefix, deadline_seconds, try_seconds)
+        self._batches = asyncio.Semaphore(BATCHES_IN_FLIGHT)
+
+    async def append(
+        self, drafts: Sequence[Draft], *, expected: Mapping[Aggregate, int]
+    ) -> list[int]:
+        """Write all drafts or none; see `Ledger.append`."""
+        append.check(drafts, expected)
+        if not drafts:
+            return []
+        if len(drafts) == 1:
+            return await append.append(self._source, drafts, expected=expected)
+        async with self._batches:
+            return await append.append(self._source, drafts, expected=expected)
+
+    async def last(self, aggregate: Aggregate) -> Message | None:
+        """Return the newest message of an aggregate, as the leader knows it."""
+        return await self._source.stored({"last_by_subj": subject(aggregate)})
+
+    async def history(self, aggregate: Aggregate, *, after: int = 0) -> list[Message]:
+        """Return an aggregate's messages with a sequence above `after`, in order."""
+        return await replay.read_subject(self._source, subject(aggregate), after=after)
+
+    async def replay(self, *, after: int = 0) -> AsyncIterator[list[Message]]:
+        """Read every message above `after` up to the present end, in batches."""
+        until = await self.head()
+        async for batch in replay.read_all(self._source, after=after, until=until):
+            yield batch
+
+    async def head(self) -> int:
+        """Return the sequence of the last message; 0 when there is none."""
+        return await self._source.head()
