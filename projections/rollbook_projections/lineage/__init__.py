@@ -1,0 +1,1 @@
+"""What each version was made from, and what was made from it."""

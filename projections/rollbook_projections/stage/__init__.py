@@ -1,0 +1,1 @@
+"""What is live in each stage, now and at any time before."""

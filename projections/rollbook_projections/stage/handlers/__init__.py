@@ -1,0 +1,1 @@
+"""How each event changes the stage view, one file for each noun."""

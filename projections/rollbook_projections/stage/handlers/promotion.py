@@ -1,0 +1,151 @@
+"""How do a promotion and its gates change the stage view?"""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from rollbook.envelope import Envelope
+from rollbook.event import Data
+from rollbook_projections.projection import Handler
+from rollbook_projections.reading import model_of, spoken_of, time_of
+from rollbook_projections.rows import Rows
+from rollbook_projections.stage.handlers.lane import lane
+
+_UNTOUCHED: Final[dict[str, Any]] = {
+    "readied_at": None,
+    "dispatched_at": None,
+    "dispatched_seq": None,
+    "token": None,
+    "voters": [],
+    "ended_at": None,
+    "ended_seq": None,
+    "ended_by": None,
+    "reason_code": None,
+    "end_reason": None,
+    "by_promotion": None,
+    "inputs": [],
+}
+
+
+def requested(rows: Rows, envelope: Envelope[Data]) -> None:
+    """Enter a promotion as waiting, and its lane where nothing was there yet."""
+    data = envelope.event
+    model = model_of(envelope)
+    if rows.get("lanes", model, data["stage"]) is None:
+        rows.put("lanes", lane(rows, model, data["stage"]))
+    rows.put(
+        "promotions",
+        {
+            "model": model,
+            "promotion": data["promotion"],
+            "kind": data["kind"],
+            "stage": data["stage"],
+            "version": data["version"],
+            "digest": data["digest"],
+            "incumbent": data["incumbent"],
+            "requester": envelope.actor.id,
+            "automatic": data["automatic"],
+            "reason": data["reason"],
+            "policy": data["policy"],
+            "policy_digest": data["policy_digest"],
+            "expires_at": data["expires_at"],
+            "retry_of": data["retry_of"],
+            "walked_over": data["walked_over"],
+            "state": "GATING",
+            "requested_at": time_of(envelope),
+            "requested_seq": rows.sequence,
+            **_UNTOUCHED,
+        },
+    )
+
+
+def gate_evaluated(rows: Rows, envelope: Envelope[Data]) -> None:
+    """Keep a gate's latest word."""
+    data = envelope.event
+    _judge(rows, envelope, data["promotion"], data["result"])
+
+
+def readied(rows: Rows, envelope: Envelope[Data]) -> None:
+    """Let a promotion wait for its slot."""
+    _change(rows, envelope, {"state": "READY", "readied_at": time_of(envelope)})
+
+
+def blocked(rows: Rows, envelope: Envelope[Data]) -> None:
+    """Let a promotion wait for its gates again."""
+    _change(rows, envelope, {"state": "GATING", "readied_at": None})
+
+
+def dispatched(rows: Rows, envelope: Envelope[Data]) -> None:
+    """Keep the snapshot that decided: every gate's word and who filled the slots."""
+    data = envelope.event
+    for result in data["gates"]:
+        _judge(rows, envelope, data["promotion"], result)
+    _change(
+        rows,
+        envelope,
+        {
+            "state": "DISPATCHED",
+            "dispatched_at": time_of(envelope),
+            "dispatched_seq": rows.sequence,
+            "token": data["token"],
+            "voters": data["voters"],
+        },
+    )
+
+
+def ended(state: str) -> Handler:
+    """Make the handler that ends a promotion in a state."""
+
+    def end(rows: Rows, envelope: Envelope[Data]) -> None:
+        data = envelope.event
+        changed = {
+            "state": state,
+            "ended_at": time_of(envelope),
+            "ended_seq": rows.sequence,
+            "ended_by": envelope.actor.id,
+            "reason_code": data.get("reason_code"),
+            "end_reason": data.get("reason"),
+            "by_promotion": data.get("superseded_by") or data.get("by_promotion"),
+            "inputs": data.get("inputs", []),
+        }
+        _change(rows, envelope, changed)
+
+    return end
+
+
+def _change(rows: Rows, envelope: Envelope[Data], changed: dict[str, Any]) -> None:
+    key = model_of(envelope), envelope.event["promotion"]
+    rows.put("promotions", {**spoken_of(rows, envelope, "promotions", *key), **changed})
+
+
+def _judge(rows: Rows, envelope: Envelope[Data], promotion: int, result: Data) -> None:
+    model = model_of(envelope)
+    word = {
+        "kind": result["kind"],
+        "mode": result["mode"],
+        "status": result["status"],
+        "detail": result["detail"],
+        "inputs": result["inputs"],
+        "said": result["values"],
+    }
+    before = rows.get("gates", model, promotion, result["gate"])
+    if before is not None and all(before[name] == word[name] for name in word):
+        return
+    key = {"model": model, "promotion": promotion, "gate": result["gate"]}
+    first_seq = rows.sequence if before is None else before["first_seq"]
+    rows.put("gates", {**key, **word, "first_seq": first_seq, "at": time_of(envelope)})
+
+
+HANDLERS: Final[Mapping[str, Handler]] = {
+    "promotion.requested": requested,
+    "gate.evaluated": gate_evaluated,
+    "promotion.readied": readied,
+    "promotion.blocked": blocked,
+    "promotion.dispatched": dispatched,
+    "promotion.succeeded": ended("SUCCEEDED"),
+    "promotion.failed": ended("FAILED"),
+    "promotion.errored": ended("ERRORED"),
+    "promotion.aborted": ended("ABORTED"),
+    "promotion.cancelled": ended("CANCELLED"),
+    "promotion.rejected": ended("REJECTED"),
+    "promotion.superseded": ended("SUPERSEDED"),
+}

@@ -1,0 +1,1 @@
+"""What may be asked of the stage view, one file for each noun."""

@@ -1,0 +1,1 @@
+"""The views: folded, followed, rebuilt, compared."""

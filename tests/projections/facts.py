@@ -1,0 +1,182 @@
+"""Which events does a promotion write, from its request to its end?"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Final
+
+from rollbook.catalogue.approval import Bound
+from rollbook.catalogue.lane import (
+    DesiredSet,
+    SlotReleased,
+    SlotTaken,
+    StableAdvanced,
+    Variant,
+)
+from rollbook.catalogue.parts import GateStatus, PromotionKind
+from rollbook.catalogue.promotion import (
+    Engine,
+    GateEvaluated,
+    GateResult,
+    PromotionAborted,
+    PromotionDispatched,
+    PromotionReadied,
+    PromotionRequested,
+    PromotionSucceeded,
+    Voter,
+)
+from rollbook.catalogue.target import Report
+from rollbook.event import Event
+from rollbook.names import EventId
+
+POLICY: Final = "sha256:" + "77" * 32
+TARGET: Final = "default"
+GATE: Final = "sign-off"
+
+
+@dataclass(slots=True)
+class Asked:
+    """A promotion as a story knows it."""
+
+    id: int
+    model: str
+    stage: str
+    version: int
+    kind: PromotionKind
+    state: str = "GATING"
+    token: int = 0
+    votes: dict[str, EventId] = field(default_factory=dict)
+
+    @property
+    def digest(self) -> str:
+        """The bytes that are asked for."""
+        return digest(f"{self.model}{self.version}")
+
+    @property
+    def lane(self) -> dict[str, Any]:
+        """What events of the lane say of it."""
+        return {"stage": self.stage, "promotion": self.id}
+
+
+def digest(seed: object) -> str:
+    """Make a digest that can be told from others by its beginning."""
+    return f"sha256:{str(seed).encode().hex():0<64}"[:71]
+
+
+def requested(asked: Asked, incumbent: int | None, reason: str) -> Event:
+    """Begin."""
+    return PromotionRequested(
+        promotion=asked.id,
+        kind=asked.kind,
+        stage=asked.stage,
+        version=asked.version,
+        digest=asked.digest,
+        incumbent=incumbent,
+        automatic=False,
+        policy="built-in",
+        policy_digest=POLICY,
+        expires_at=None,
+        retry_of=None,
+        walked_over=(),
+        reason=reason,
+    )
+
+
+def judged(
+    asked: Asked, gate: str, kind: str, status: GateStatus = GateStatus.PASS
+) -> Event:
+    """Let a gate say its word."""
+    return GateEvaluated(promotion=asked.id, result=_result(gate, kind, status))
+
+
+def readied(asked: Asked) -> Event:
+    """Open every gate."""
+    return PromotionReadied(promotion=asked.id, gates=())
+
+
+def bound(asked: Asked) -> Bound:
+    """Say what a vote is about."""
+    return Bound(
+        digest=asked.digest,
+        stage=asked.stage,
+        policy_digest=POLICY,
+        evidence_set=(),
+        incumbent=None,
+    )
+
+
+def dispatched(asked: Asked) -> list[Event]:
+    """Take the slot and say what should run."""
+    events: list[Event] = [
+        PromotionDispatched(
+            **asked.lane,
+            version=asked.version,
+            token=asked.token,
+            gates=(_result("lane", "lane", GateStatus.PASS),),
+            voters=tuple(
+                Voter(approval=vote, who=who, gate=GATE)
+                for who, vote in asked.votes.items()
+            ),
+            engine=Engine(rules="1"),
+        ),
+        SlotTaken(**asked.lane, token=asked.token),
+    ]
+    if asked.stage == "development":
+        return events
+    variant = Variant(
+        version=asked.version,
+        digest=asked.digest,
+        size_bytes=412,
+        uri=f"s3://models/{asked.model}/{asked.version}",
+    )
+    desired = DesiredSet(
+        **asked.lane,
+        revision=asked.token,
+        token=asked.token,
+        kind=asked.kind,
+        variants={"main": variant},
+        targets={TARGET: {"main": 100}},
+        previous=None,
+    )
+    return [*events, desired]
+
+
+def report(asked: Asked, *, seq: int, at: datetime) -> Report:
+    """Let the agent say what runs."""
+    return Report(
+        **asked.lane,
+        target=TARGET,
+        agent="svc:scorer",
+        seq=seq,
+        revision=asked.token,
+        token=asked.token,
+        observed={"main": asked.digest},
+        reported_at=at,
+    )
+
+
+def pre_empted(asked: Asked, by: int) -> Sequence[Event]:
+    """End for the sake of a rollback."""
+    aborted = PromotionAborted(
+        **asked.lane,
+        version=asked.version,
+        reason_code="pre_empted",
+        by_promotion=by,
+        reason=None,
+    )
+    return [aborted, SlotReleased(**asked.lane, token=asked.token)]
+
+
+def succeeded(asked: Asked, depth: int) -> Sequence[Event]:
+    """End well."""
+    return [
+        PromotionSucceeded(**asked.lane, version=asked.version),
+        SlotReleased(**asked.lane, token=asked.token),
+        StableAdvanced(**asked.lane, version=asked.version, depth=depth),
+    ]
+
+
+def _result(gate: str, kind: str, status: GateStatus) -> GateResult:
+    return GateResult(
+        gate=gate, kind=kind, mode="enforce", status=status, detail=f"{kind}: {status}"
+    )

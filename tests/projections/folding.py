@@ -1,0 +1,79 @@
+"""How does a test fold a history into a view, in either database?"""
+
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+
+import pytest
+from sqlalchemy import Connection, Engine, create_engine, make_url
+from sqlalchemy.pool import NullPool, StaticPool
+
+from rollbook.ledger.protocol import Message
+from rollbook_projections import generation
+from rollbook_projections.fold import Fold
+from rollbook_projections.projection import Projection
+from rollbook_projections.view import View
+from tests.projections.story import Story
+
+Empty = Callable[[], AbstractContextManager[Connection]]
+"""Opens a connection to an empty database; what is written is gone afterwards."""
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def empty(request: pytest.FixtureRequest) -> Empty:
+    """Offer empty databases of both kinds."""
+    if request.param == "sqlite":
+        return _sqlite
+    url = make_url(request.getfixturevalue("postgres_url"))
+    engine = create_engine(url.set(drivername="postgresql+psycopg"), poolclass=NullPool)
+    return lambda: _rolled_back(engine)
+
+
+@contextmanager
+def _sqlite() -> Iterator[Connection]:
+    engine = create_engine("sqlite://", poolclass=StaticPool)
+    try:
+        with engine.connect() as connection:
+            yield connection
+    finally:
+        engine.dispose()
+
+
+@contextmanager
+def _rolled_back(engine: Engine) -> Iterator[Connection]:
+    with engine.connect() as connection:
+        schema = f"scratch_{uuid.uuid4().hex}"
+        connection.exec_driver_sql(f"CREATE SCHEMA {schema}")
+        connection.exec_driver_sql(f"SET LOCAL search_path TO {schema}")
+        yield connection
+        connection.rollback()
+
+
+class Folding:
+    """One view in an empty database, which takes messages as they come."""
+
+    def __init__(self, projection: Projection, connection: Connection) -> None:
+        """Make the view's tables."""
+        tables = generation.live(projection)
+        tables.create(connection)
+        tables.index(connection)
+        self.connection = connection
+        self._fold = Fold(projection, tables.tables, connection)
+        self._fold.read_from(connection)
+
+    def take(self, messages: Sequence[Message]) -> "Folding":
+        """Fold what is new; every message is one batch."""
+        for message in messages:
+            if message.sequence > self._fold.position:
+                self._fold.take(message)
+                self._fold.write(self.connection)
+        return self
+
+    def view(self, as_of: int | None = None) -> View:
+        """Look at it, as of a sequence."""
+        return View(self.connection, as_of)
+
+
+def told(projection: Projection, connection: Connection, story: Story) -> View:
+    """Fold a whole ledger and look at the end of it."""
+    return Folding(projection, connection).take(story.ledger.messages).view()

@@ -1,0 +1,1 @@
+"""Does the lineage view say what the ledger says?"""

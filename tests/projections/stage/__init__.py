@@ -1,0 +1,1 @@
+"""Does the stage view say what the ledger says?"""
