@@ -43,6 +43,7 @@ CODES: Final[dict[str, Code]] = {
     "projection-behind": Code(503, 69, "The view has not caught up"),
     "outcome-unknown": Code(503, 69, "Kept or lost, nobody knows yet"),
     "unavailable": Code(503, 69, "Not available now"),
+    "internal-error": Code(500, 1, "Something went wrong in the server"),
 }
 
 _CODE_OF: Final[dict[Reason, str]] = {

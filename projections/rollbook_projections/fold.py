@@ -15,11 +15,12 @@ from sqlalchemy import Connection, Table
 
 from rollbook import catalogue, codec
 from rollbook.codec import Link
-from rollbook.errors import RollbookError, UnreadableEvent
+from rollbook.errors import InvalidLedger, RollbookError, UnreadableEvent
 from rollbook.event import declared, parse_type
 from rollbook.ledger.protocol import Message
 from rollbook.names import Digest, KeyId
 from rollbook.proof.validity import Accepted, Chain, Invalid, check
+from rollbook.subjects import KEYS
 from rollbook_projections import checkpoint
 from rollbook_projections.checkpoint import Anomaly, Halt, Seen, Standing
 from rollbook_projections.projection import Handler, Projection
@@ -66,6 +67,7 @@ class Fold:
         self.leaf, self._digest = now.leaf, now.digest
         self._chain = Chain(now.origin, _keys(now.keys or {}), find=self._find_link)
         self._are_links_known = begun is None
+        self._is_chain_behind = False
         self._halted = {
             each.aggregate for each in checkpoint.halted(connection, tables["halted"])
         }
@@ -89,10 +91,14 @@ class Fold:
 
     def take(self, message: Message) -> None:
         """Judge the next message in full, and fold it if it is valid."""
+        if self._is_chain_behind:
+            self._link()
+            self._is_chain_behind = False
         verdict = check(message.body, message.subject, message.sequence, self._chain)
         match verdict:
-            case Accepted():
-                self._accept(message, verdict)
+            case Accepted(raw, link):
+                self._chain.accept(verdict)
+                self._accept(message, raw, link.leaf or Digest(""))
             case Invalid(reason):
                 self._refuse(message, reason)
 
@@ -104,9 +110,20 @@ class Fold:
         if invalid is not None:
             self._refuse(message, invalid)
             return
-        raw = codec.parse(message.body)
+        self._is_chain_behind = True
         leaf = codec.leaf_hash(message.body)
-        self._accept(message, Accepted(raw, Link(raw["rev"], leaf)))
+        try:
+            raw = codec.parse(message.body)
+            rev, aggregate = raw["rev"], raw["subject"]
+        except (LookupError, TypeError, ValueError) as error:
+            raise InvalidLedger(
+                f"message {message.sequence} is no event, but view "
+                f"{self._projection.name} has taken it for one: its anomalies were "
+                "changed; run `rollbook projection rebuild --full`"
+            ) from error
+        if aggregate == KEYS:
+            self._chain.accept(Accepted(raw, Link(rev, leaf)))
+        self._accept(message, raw, leaf)
 
     def write(self, connection: Connection) -> None:
         """Write rows, position and what was seen, in the transaction in hand."""
@@ -122,20 +139,19 @@ class Fold:
             origin=self._chain.origin,
             keys=_written(self._chain.keys),
         )
+        self._link()
         links = {
             aggregate: (self._chain.links[aggregate], sequence)
-            for aggregate, sequence in self._moved.items()
+            for aggregate, (sequence, _, _) in self._moved.items()
         }
         seen = Seen(links, self._anomalies, self._halts)
         checkpoint.record(connection, self._tables, now, seen)
         self._forget_batch()
 
-    def _accept(self, message: Message, accepted: Accepted) -> None:
-        raw, leaf = accepted.raw, accepted.link.leaf or Digest("")
+    def _accept(self, message: Message, raw: Mapping[str, Any], leaf: Digest) -> None:
         if _NUL in message.body:
             raw = without_nul(raw)
-        self._chain.accept(accepted)
-        self._moved[raw["subject"]] = message.sequence
+        self._moved[raw["subject"]] = (message.sequence, raw["rev"], leaf)
         rows = self._rows
         rows.sequence = message.sequence
         rows.at_max = max(rows.at_max, raw["time"])
@@ -183,13 +199,18 @@ class Fold:
         name, _ = parse_type(type_) or ("", 0)
         return unreadable(type_) or self._projection.handlers.get(name)
 
+    def _link(self) -> None:
+        """Tell the chain what was taken without it."""
+        for aggregate, (_, rev, leaf) in self._moved.items():
+            self._chain.links[aggregate] = Link(rev, leaf)
+
     def _find_link(self, aggregate: str) -> Link:
         if self._are_links_known or self._connection is None:
             return Link()
         return checkpoint.link(self._connection, aggregate, self._tables["links"])
 
     def _forget_batch(self) -> None:
-        self._moved: dict[str, int] = {}
+        self._moved: dict[str, tuple[int, int, Digest]] = {}
         self._anomalies: list[Anomaly] = []
         self._halts: list[Halt] = []
         links = self._chain.links

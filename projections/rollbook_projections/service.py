@@ -180,10 +180,11 @@ async def follow(
     try:
         yield follower
     finally:
-        await broker.stop()
+        # First the writer: a connection that drains takes no acknowledgement.
         running.cancel()
         with suppress(asyncio.CancelledError):
             await running
+        await broker.stop()
 
 
 async def open_or_rebuild(projector: Projector, ledger: Ledger) -> None:

@@ -3,9 +3,9 @@
 import hashlib
 from typing import Any
 
-import rfc8785
 from pydantic import BaseModel, ConfigDict
 
+from rollbook import canonical
 from rollbook.names import Digest, ModelName
 
 
@@ -29,4 +29,4 @@ def content_digest(command: Command, *, actor: str) -> Digest:
     Raises rfc8785.CanonicalizationError for what has no canonical form.
     """
     body: dict[str, Any] = {"actor": actor, **command.model_dump(mode="json")}
-    return Digest(f"sha256:{hashlib.sha256(rfc8785.dumps(body)).hexdigest()}")
+    return Digest(f"sha256:{hashlib.sha256(canonical.dumps(body)).hexdigest()}")

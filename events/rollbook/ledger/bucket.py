@@ -13,6 +13,7 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 
 from rollbook.errors import AppendConflict, Unavailable
+from rollbook.ledger.asking import request
 from rollbook.ledger.streams import CORE_PREFIX, EDGE_PREFIX
 
 TIMEOUT_SECONDS: Final = 5.0
@@ -89,8 +90,12 @@ class DesiredBucket:
         self, subject: str, body: bytes, *, headers: dict[str, Any] | None = None
     ) -> Msg:
         try:
-            return await self._client.request(
-                subject, body, timeout=TIMEOUT_SECONDS, headers=headers
+            return await request(
+                self._client,
+                subject,
+                body,
+                timeout_seconds=TIMEOUT_SECONDS,
+                headers=headers,
             )
         except (nats.errors.Error, OSError) as error:
             raise Unavailable(f"no answer to {subject} ({error!r})") from error

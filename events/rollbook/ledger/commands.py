@@ -11,6 +11,7 @@ from nats.aio.client import Client
 from pydantic import TypeAdapter, ValidationError
 
 from rollbook.commands.wire import CREDENTIAL_HEADER, Done, Problem, Reply, Request
+from rollbook.ledger import asking
 
 SUBJECT_PREFIX: Final = "rollbook.command"
 TIMEOUT_SECONDS: Final = 10.0
@@ -50,10 +51,11 @@ class CommandSender:
             return _unavailable(request, "nats_away", "NATS is not connected")
         subject = f"{self._prefix}.{request.command.command}"
         try:
-            answer = await self._client.request(
+            answer = await asking.request(
+                self._client,
                 subject,
                 request.model_dump_json().encode(),
-                timeout=self._timeout_seconds,
+                timeout_seconds=self._timeout_seconds,
                 headers={CREDENTIAL_HEADER: credential},
             )
         except nats.errors.NoRespondersError:

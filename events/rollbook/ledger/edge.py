@@ -12,6 +12,7 @@ from nats.aio.msg import Msg
 
 from rollbook.commands.wire import CREDENTIAL_HEADER
 from rollbook.errors import Unavailable
+from rollbook.ledger.asking import request
 from rollbook.ledger.bucket import DesiredBucket
 from rollbook.ledger.commands import CommandSender
 from rollbook.ledger.connection import connect
@@ -44,10 +45,11 @@ class Edge:
     async def lease(self, body: bytes) -> bytes:
         """Ask the conductor which keys are there; Unavailable when none answers."""
         try:
-            answer = await self.client.request(
+            answer = await request(
+                self.client,
                 LEASE_PREFIX + self.user,
                 body,
-                timeout=LEASE_TIMEOUT_SECONDS,
+                timeout_seconds=LEASE_TIMEOUT_SECONDS,
                 headers={CREDENTIAL_HEADER: self.credential},
             )
         except (nats.errors.Error, OSError) as error:

@@ -11,6 +11,7 @@ from nats.aio.client import Client
 
 from rollbook.errors import Unavailable
 from rollbook.ledger import pauses
+from rollbook.ledger.asking import request
 from rollbook.ledger.protocol import Message
 
 _NOT_FOUND: Final = 10037
@@ -76,8 +77,11 @@ class Source:
     ) -> tuple[dict[str, Any] | None, str]:
         body = orjson.dumps(query) if query else b""
         try:
-            message = await self.client.request(
-                f"{self.prefix}.{what}", body, timeout=self.try_seconds
+            message = await request(
+                self.client,
+                f"{self.prefix}.{what}",
+                body,
+                timeout_seconds=self.try_seconds,
             )
         except nats.errors.Error as error:
             return None, repr(error)

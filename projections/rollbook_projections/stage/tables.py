@@ -176,7 +176,7 @@ PROMOTIONS: Final = temporal(
         integer("by_promotion"),
         json("inputs"),
     ],
-    indexes=[["requested_seq"]],
+    indexes=[["requested_seq"], ["ended_seq", "model"]],
 )
 
 GATES: Final = temporal(

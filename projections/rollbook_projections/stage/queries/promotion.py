@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Collection
 from typing import Any, Final
 
-from sqlalchemy import Table, tuple_
+from sqlalchemy import Table, exists, tuple_
 
 from rollbook_projections.stage.tables import (
     EVIDENCE,
@@ -60,20 +60,24 @@ def promotion(view: View, model: str, number: int) -> Row | None:
     }
 
 
-def inbox(view: View, principal: str, roles: Collection[str]) -> list[Row]:
+def inbox(
+    view: View, principal: str, roles: Collection[str], *, limit: int = 200
+) -> list[Row]:
     """List the promotions that wait for votes, oldest first.
 
     `barred` says why this principal cannot vote: requester, producer, voted or
     role; null where the vote is awaited.
     """
-    asking = view.rows(GATES, GATES.c.kind == "approvals", GATES.c.status != "pass")
-    keys = sorted({(row["model"], row["promotion"]) for row in asking})
-    waiting = view.rows(
-        PROMOTIONS,
-        _is_one_of(PROMOTIONS, "promotion", keys),
-        PROMOTIONS.c.ended_seq.is_(None),
-        order_by=[PROMOTIONS.c.requested_seq],
+    asks = exists().where(
+        GATES.c.model == PROMOTIONS.c.model,
+        GATES.c.promotion == PROMOTIONS.c.promotion,
+        GATES.c.kind == "approvals",
+        GATES.c.status != "pass",
+        view.visible(GATES),
     )
+    is_open = PROMOTIONS.c.ended_seq.is_(None)
+    order = [PROMOTIONS.c.requested_seq]
+    waiting = view.rows(PROMOTIONS, is_open, asks, order_by=order, limit=limit)
     keys = [(row["model"], row["promotion"]) for row in waiting]
     gates, votes = _gates(view, keys), _votes(view, keys)
     producers = _producers(view, waiting)

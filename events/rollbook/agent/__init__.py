@@ -1,0 +1,1 @@
+"""What makes a target run what the ledger says it should."""

@@ -1,0 +1,128 @@
+"""What must an agent be told, and where does it find the rest?
+
+`credentials.json` is what `rollbook up` leaves in its data directory; only its owner
+may be able to read it.
+"""
+
+import base64
+import binascii
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from rollbook.agent.desired import Trusted
+from rollbook.agent.driver import DriverOptions
+from rollbook.errors import Misconfigured
+
+RESYNC_SECONDS: Final = 60.0
+CREDENTIALS_FILE: Final = "credentials.json"
+OTHERS: Final = 0o077
+PUBLIC_KEY_BYTES: Final = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything one agent needs: its place, its trust, its identity, its driver."""
+
+    stage: str
+    target: str
+    nats_url: str
+    trusted: Trusted
+    user: str
+    seed: str = field(repr=False)
+    token: str = field(repr=False)
+    options: DriverOptions
+    driver: str = "symlink"
+    resync_seconds: float = RESYNC_SECONDS
+
+    @property
+    def state_file(self) -> Path:
+        """Name the file with what the agent must not forget."""
+        return self.options.root / ".rollbook" / f"{self.stage}.{self.target}.json"
+
+
+class _Identity(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    user: str
+    seed: str
+    token: str
+
+
+class _Credentials(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    nats_url: str
+    event_key: str
+    origin: str
+    agents: dict[str, _Identity]
+
+
+def load(
+    credentials: Path,
+    *,
+    stage: str,
+    target: str,
+    options: DriverOptions,
+    driver: str = "symlink",
+    resync_seconds: float = RESYNC_SECONDS,
+) -> Settings:
+    """Read an agent's settings; Misconfigured says what is missing or wrong."""
+    found = _read(credentials)
+    place = f"{stage}/{target}"
+    identity = found.agents.get(place)
+    if identity is None:
+        known = ", ".join(sorted(found.agents)) or "none"
+        raise Misconfigured(
+            f"agent {place}",
+            f"{credentials} has no identity for it, but for: {known}",
+        )
+    return Settings(
+        stage=stage,
+        target=target,
+        nats_url=found.nats_url,
+        trusted=Trusted(found.origin, _public(found.event_key, credentials)),
+        user=identity.user,
+        seed=identity.seed,
+        token=identity.token,
+        options=options,
+        driver=driver,
+        resync_seconds=resync_seconds,
+    )
+
+
+def _read(credentials: Path) -> _Credentials:
+    try:
+        status = credentials.stat()
+        if status.st_mode & OTHERS or status.st_uid != os.geteuid():
+            raise Misconfigured(
+                str(credentials),
+                "it holds secrets: chown it to the user that runs the agent "
+                "and chmod it to 0600",
+            )
+        return _Credentials.model_validate_json(credentials.read_bytes())
+    except FileNotFoundError as missing:
+        raise Misconfigured(
+            str(credentials),
+            "it is not there: start `rollbook up`, or name the file it wrote",
+        ) from missing
+    except ValidationError as error:
+        place = ".".join(str(part) for part in error.errors()[0]["loc"])
+        raise Misconfigured(
+            str(credentials), f"{place or 'it'} cannot be read: write it anew"
+        ) from error
+
+
+def _public(text: str, credentials: Path) -> bytes:
+    try:
+        public = base64.b64decode(text, validate=True)
+    except binascii.Error:
+        public = b""
+    if len(public) != PUBLIC_KEY_BYTES:
+        raise Misconfigured(
+            f"{credentials}, event_key", "it has to be base64 of the 32 public bytes"
+        )
+    return public

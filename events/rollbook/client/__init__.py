@@ -1,0 +1,1 @@
+"""The client: talks to a server over HTTP; installs no database and no web server."""

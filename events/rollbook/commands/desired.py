@@ -1,0 +1,61 @@
+"""How do desired documents, hints and leases look between two processes?"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from rollbook import subjects
+from rollbook.names import Count, Line, ModelName, StageName, TargetName
+
+
+class _Wire(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class Document(_Wire):
+    """The value of one key: the event, and what a reader may want to know of it."""
+
+    event: str
+    """Base64 of the exact stored bytes of the signed `lane.desired_set`."""
+    model: ModelName
+    sequence: Count
+    written_for: Line
+    """`<stage>/<target>`."""
+
+
+class Wake(_Wire):
+    """A hint that a key has a new document; it carries no order."""
+
+    key: Line
+    revision: Count
+
+
+class LeaseRequest(_Wire):
+    """An agent asks which keys are its own."""
+
+    stage: StageName
+    target: TargetName
+
+
+class Lease(_Wire):
+    """Every key of the target with the revision of its lane."""
+
+    status: Literal["lease"] = "lease"
+    keys: dict[str, Count] = Field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One place where one model is served for a stage."""
+
+    stage: StageName
+    target: TargetName
+    model: ModelName
+
+
+def key_of(target: Target) -> str:
+    """Spell a target's key; nats-py refuses `%` in keys, so `=` stands for it."""
+    aggregate = subjects.model(target.model).removeprefix("model.")
+    place = f"{subjects.token(target.stage)}.{subjects.token(target.target)}"
+    return f"{place}.{aggregate}".replace("%", "=")

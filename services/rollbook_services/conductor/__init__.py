@@ -1,0 +1,1 @@
+"""What makes decisions happen: it sends commands and writes desired documents."""

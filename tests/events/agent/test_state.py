@@ -1,0 +1,148 @@
+"""Does an agent remember what it must, and nothing half?"""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from rollbook.agent import reports
+from rollbook.agent.driver import DriverOptions, Observed
+from rollbook.agent.settings import load
+from rollbook.agent.state import (
+    LONGEST_QUEUE,
+    KeyState,
+    Outcome,
+    Remembered,
+    opened,
+)
+from rollbook.commands.target import ReportedState
+from rollbook.commands.wire import Request
+from rollbook.errors import Misconfigured
+from rollbook.names import Version
+from tests.events.agent.driver_contract import desired
+from tests.support.agents import sha256_of
+
+AT = datetime(2026, 5, 1, tzinfo=UTC)
+STATE = KeyState(
+    model="acme/fraud",
+    revision=3,
+    token=2,
+    version=Version(1),
+    digest=sha256_of(b"one"),
+    outcome=Outcome.PENDING,
+    seq=7,
+)
+
+
+def report(seq: int) -> Request:
+    return reports.make(
+        desired(None),
+        Observed(),
+        ReportedState.ACKNOWLEDGED,
+        agent="agent",
+        seq=seq,
+        at=AT,
+    )
+
+
+def test_what_was_remembered_is_there_after_a_restart(tmp_path: Path) -> None:
+    file = tmp_path / "state" / "production.main.json"
+    with opened(file) as state:
+        state.remember(Remembered().with_key("key", STATE, report=report(7)))
+    with opened(file) as state:
+        assert state.remembered.keys == {"key": STATE}
+        assert state.remembered.reports == (report(7),)
+
+
+def test_a_draft_that_a_kill_left_is_removed(tmp_path: Path) -> None:
+    file = tmp_path / "state.json"
+    with opened(file) as state:
+        state.remember(Remembered().with_key("key", STATE, report=report(7)))
+    (tmp_path / "state.json.1234abcd").write_text("{")
+    with opened(file) as state:
+        assert state.remembered.keys == {"key": STATE}
+    assert sorted(each.name for each in tmp_path.iterdir()) == [
+        "state.json",
+        "state.lock",
+    ]
+
+
+def test_a_damaged_memory_is_not_silently_begun_anew(tmp_path: Path) -> None:
+    file = tmp_path / "state.json"
+    file.write_text('{"keys": {"key"')
+    with pytest.raises(Misconfigured, match="damaged"), opened(file):
+        pass
+
+
+def test_a_second_process_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "state.json"
+    with opened(file), pytest.raises(Misconfigured, match="another"), opened(file):
+        pass
+
+
+def test_the_oldest_reports_give_way() -> None:
+    remembered = Remembered()
+    for seq in range(LONGEST_QUEUE + 5):
+        remembered = remembered.with_key("key", STATE, report=report(seq))
+    assert len(remembered.reports) == LONGEST_QUEUE
+    assert remembered.reports[0].id.endswith("/5")
+
+
+def test_an_answered_report_is_forgotten() -> None:
+    remembered = Remembered().with_key("key", STATE, report=report(1))
+    remembered = remembered.with_key("key", STATE, report=report(2))
+    assert remembered.without(report(1)).reports == (report(2),)
+
+
+def test_a_report_has_the_same_bytes_for_every_try() -> None:
+    again = Request.model_validate_json(report(1).model_dump_json())
+    assert again.model_dump_json() == report(1).model_dump_json()
+
+
+@pytest.mark.parametrize("model", ["fraud", "t" * 100 + "/" + "m" * 100])
+def test_a_reports_id_fits_whatever_the_names(model: str) -> None:
+    id_ = reports.report_id("a" * 100, model, 2**53)
+    assert len(id_) <= 128
+    assert id_ != reports.report_id("a" * 100, model + "x", 2**53)
+
+
+def test_credentials_that_others_can_read_are_refused(tmp_path: Path) -> None:
+    file = tmp_path / "credentials.json"
+    file.write_text("{}")
+    file.chmod(0o644)
+    with pytest.raises(Misconfigured, match="0600"):
+        load(file, stage="s", target="t", options=DriverOptions(root=tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        ("{}", "nats_url"),
+        ("nonsense", "cannot be read"),
+        (
+            '{"nats_url":"n","event_key":"AA==","origin":"o","agents":'
+            '{"s/t":{"user":"u","seed":"s","token":"t"}}}',
+            "32 public bytes",
+        ),
+        (
+            '{"nats_url":"n","event_key":"AA==","origin":"o","agents":{}}',
+            "no identity",
+        ),
+    ],
+)
+def test_credentials_say_what_is_wrong(tmp_path: Path, content: str, says: str) -> None:
+    file = tmp_path / "credentials.json"
+    file.touch(mode=0o600)
+    file.write_text(content)
+    with pytest.raises(Misconfigured, match=says):
+        load(file, stage="s", target="t", options=DriverOptions(root=tmp_path))
+
+
+def test_missing_credentials_are_said_so(tmp_path: Path) -> None:
+    with pytest.raises(Misconfigured, match="rollbook up"):
+        load(
+            tmp_path / "none",
+            stage="s",
+            target="t",
+            options=DriverOptions(root=tmp_path),
+        )

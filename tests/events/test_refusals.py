@@ -1,0 +1,103 @@
+"""Every no has words that say what was refused and what to do next, and a code."""
+
+import inspect
+from datetime import UTC, datetime
+from types import ModuleType
+from typing import Any, Final
+
+import pytest
+from pydantic import TypeAdapter, ValidationError
+
+from rollbook import refusals, standing
+from rollbook.commands.model import ModelCommand
+from rollbook.problems import CODES, code_of
+from rollbook.refusals import Reason, Refusal, invalid
+
+AT: Final = datetime(2026, 11, 24, 9, tzinfo=UTC)
+SAMPLES: Final[dict[str, Any]] = {
+    "faults": [
+        {"loc": ("command", "MoveAlias", "alias"), "msg": "takes 100 characters"}
+    ],
+    "roles": ["publisher", "release-manager"],
+    "open_roles": ["reviewer"],
+    "stages": ["staging", "production"],
+    "targets": ["default"],
+    "gates": ["sign-off"],
+    "changed": ["evidence"],
+    "barred": ["staging"],
+    "by": "prn:aaaaaaaaaaaaa",
+    "lanes": ["staging"],
+    "aliases": ["champion"],
+    "promotions": [7],
+    "tried": [(3, "retired")],
+    "succeeded": [1, 2],
+    "current": (3, 4),
+    "remedy": "takes 100 characters",
+    "at": AT,
+    "since": AT,
+    "waiting": True,
+}
+NUMBERS: Final = "version newest promotion expected attempts size_bytes limit_bytes"
+
+
+def worded(module: ModuleType) -> list[Any]:
+    functions = inspect.getmembers(module, inspect.isfunction)
+    return [
+        each
+        for _, each in functions
+        if each.__module__ == module.__name__
+        and inspect.signature(each).return_annotation in (Refusal, "Refusal")
+    ]
+
+
+def said(function: Any) -> Refusal:
+    given = {}
+    for name in inspect.signature(function).parameters:
+        number = name in (*NUMBERS.split(), "token", "revision")
+        given[name] = SAMPLES.get(name, 7 if number else "something")
+    if function.__name__ == "version_quarantined":
+        given["by"] = ["prn:aaaaaaaaaaaaa"]
+    refusal: Refusal = function(**given)
+    return refusal
+
+
+ALL: Final = [*worded(refusals), *worded(standing)]
+
+
+@pytest.mark.parametrize("function", ALL, ids=lambda each: str(each.__name__))
+def test_a_no_says_what_was_refused_and_what_to_do(function: Any) -> None:
+    refusal = said(function)
+    assert len(refusal.message) > 25
+    assert any(mark in refusal.message for mark in (";", ":", ","))
+    assert "None" not in refusal.message
+    assert TypeAdapter(dict[str, Any]).dump_json(dict(refusal.detail))
+
+
+def test_every_reason_has_words_and_a_code() -> None:
+    assert {said(each).reason for each in ALL} == set(Reason)
+    assert {code_of(reason) for reason in Reason} <= set(CODES)
+
+
+def test_every_fault_is_named_with_its_path() -> None:
+    faults = [
+        {"loc": ("command", "RegisterVersion", "metrics", "auc"), "msg": "not finite"},
+        {"loc": ("id",), "msg": "too long"},
+    ]
+    assert invalid(faults).message == "metrics.auc: not finite; id: too long"
+
+
+@pytest.mark.parametrize("name", ["artifact", "label", "version"])
+def test_what_identifies_a_version_is_not_amended(name: str) -> None:
+    with pytest.raises(ValidationError) as caught:
+        TypeAdapter(ModelCommand).validate_python(
+            {
+                "command": "AmendVersion",
+                "model": "fraud",
+                "version": 1,
+                "fields": {name: "other"},
+                "reason": "typo",
+            }
+        )
+    refusal = invalid(caught.value.errors())
+    assert refusal.reason is Reason.IMMUTABLE_FIELD
+    assert refusal.detail == {"path": name}
