@@ -1,0 +1,1 @@
+"""Under which conditions may a promotion go ahead?"""

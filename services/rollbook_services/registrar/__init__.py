@@ -1,0 +1,1 @@
+"""The write path: authenticate, load, decide, append."""

@@ -1,0 +1,143 @@
+"""What does the registrar know of an aggregate, and how does it stay warm and right?
+
+Folded aggregates are kept in memory, the least used go to the snapshots. A stale one
+is harmless: the guard of the append refuses it, and a refusal is only given after a
+look at the ledger. Following the ledger makes staleness rare.
+"""
+
+from collections import OrderedDict
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Final
+
+import structlog
+
+from rollbook.codec import read
+from rollbook.envelope import Envelope
+from rollbook.event import Event
+from rollbook.ledger.protocol import Ledger, Message
+from rollbook.proof.validity import Accepted, Chain, check
+from rollbook.subjects import ACCESS, PREFIX, Aggregate, subject
+from rollbook_services.registrar.decider import initial
+from rollbook_services.registrar.folded import Folded, fold
+from rollbook_services.registrar.snapshots import Snapshots
+from rollbook_services.registrar.state import Access
+
+MOST: Final = 10_000  # aggregates in memory
+LONG_TAIL: Final = 100  # events folded in one load before a snapshot pays
+
+log = structlog.stdlib.get_logger(__name__)
+
+
+class Cache:
+    """Folded aggregates in memory, over snapshots, over the ledger."""
+
+    def __init__(
+        self, ledger: Ledger, chain: Chain, snapshots: Snapshots, *, most: int = MOST
+    ) -> None:
+        """Start empty; `chain` supplies origin and keys."""
+        self._ledger, self._chain, self._snapshots = ledger, chain, snapshots
+        self._most = most
+        self._folded: OrderedDict[Aggregate, Folded] = OrderedDict()
+
+    async def load(self, aggregate: Aggregate) -> Folded:
+        """Return an aggregate as far as it is known here, without asking the ledger.
+
+        From memory, else from its snapshot, else as if nothing had happened: what is
+        missing shows at the guard, or in `refresh` before a refusal.
+        """
+        known = self._folded.get(aggregate)
+        if known is not None:
+            self._folded.move_to_end(aggregate)
+            return known
+        start = await self._snapshots.find(aggregate)
+        return start or Folded(aggregate, initial(aggregate))
+
+    async def access(self) -> Access:
+        """Return who may do what."""
+        state = (await self.load(ACCESS)).state
+        assert isinstance(state, Access)
+        return state
+
+    async def refresh(self, aggregate: Aggregate) -> Folded:
+        """Return an aggregate as the ledger's leader has it now."""
+        folded = await self.load(aggregate)
+        last = await self._ledger.last(aggregate)
+        if last is None or last.sequence <= folded.sequence:
+            return folded
+        return await self._read_on(folded)
+
+    async def keep(self, folded: Folded, appended: Iterable[Envelope[Event]]) -> Folded:
+        """Remember what this registrar itself has just appended."""
+        for envelope in appended:
+            folded = fold(folded, envelope)
+        await self._remember(folded)
+        return folded
+
+    async def events(
+        self, aggregate: Aggregate, first_rev: int, count: int
+    ) -> list[Envelope[Event]]:
+        """Read some accepted events of an aggregate back, by their revisions."""
+        chain = replace(self._chain, links={})
+        found = []
+        for message in await self._ledger.history(aggregate):
+            verdict = check(message.body, subject(aggregate), message.sequence, chain)
+            if isinstance(verdict, Accepted):
+                chain.accept(verdict)
+                if first_rev <= verdict.link.rev < first_rev + count:
+                    found.append(read(verdict.raw, message.body, message.sequence))
+        return found
+
+    async def follow(self, messages: Iterable[Message]) -> None:
+        """Fold what other registrars appended to aggregates held here."""
+        for message in messages:
+            aggregate = Aggregate(message.subject.removeprefix(PREFIX))
+            known = self._folded.get(aggregate)
+            if known is None or message.sequence <= known.sequence:
+                continue
+            folded = self._take(known, message)
+            if folded.link == known.link:
+                # Foreign, or we missed what came before: the ledger knows.
+                folded = await self._read_on(known)
+            await self._remember(folded)
+
+    async def close(self) -> None:
+        """Leave every aggregate to the snapshots."""
+        await self._snapshots.save(list(self._folded.values()))
+        self._folded.clear()
+
+    async def _read_on(self, folded: Folded) -> Folded:
+        before = folded.sequence
+        tail = await self._ledger.history(folded.aggregate, after=before)
+        for message in tail:
+            folded = self._take(folded, message)
+        await self._remember(folded)
+        if len(tail) >= LONG_TAIL:
+            await self._snapshots.save([folded])
+        return folded
+
+    def _take(self, folded: Folded, message: Message) -> Folded:
+        chain = replace(self._chain, links={folded.aggregate: folded.link})
+        at = subject(folded.aggregate)
+        verdict = check(message.body, at, message.sequence, chain)
+        if not isinstance(verdict, Accepted):
+            log.warning(
+                "invalid_message_kept_without_effect",
+                subject=at,
+                seq=message.sequence,
+                reason=verdict.reason,
+            )
+            return replace(folded, sequence=message.sequence)
+        return fold(folded, read(verdict.raw, message.body, message.sequence))
+
+    async def _remember(self, folded: Folded) -> None:
+        known = self._folded.get(folded.aggregate)
+        if known is None or known.sequence <= folded.sequence:
+            self._folded[folded.aggregate] = folded
+        self._folded.move_to_end(folded.aggregate)
+        if len(self._folded) > self._most:
+            oldest = [
+                self._folded.popitem(last=False)[1]
+                for _ in range(max(1, self._most // 100))
+            ]
+            await self._snapshots.save(oldest)

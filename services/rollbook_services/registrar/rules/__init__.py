@@ -1,0 +1,1 @@
+"""The bodies of the rules, one file for each noun."""

@@ -1,0 +1,111 @@
+"""Who keeps automation away from a lane, and what does a lane remember?"""
+
+from dataclasses import replace
+
+from rollbook.catalogue.lane import (
+    DesiredSet,
+    LaneHeld,
+    LaneReleased,
+    SlotReleased,
+    SlotTaken,
+    StableAdvanced,
+)
+from rollbook.commands.lane import PlaceHold, ReleaseHold
+from rollbook.names import StageName
+from rollbook.refusals import Refusal, invalid_field, unknown_hold
+from rollbook.standing import already_held
+from rollbook_services.policy.facts import Hold
+from rollbook_services.registrar.decision import Decision
+from rollbook_services.registrar.rules.known import stage_named
+from rollbook_services.registrar.rules.outcome import stack_after
+from rollbook_services.registrar.state import Lane, Mark, Model, Slot, Stable
+
+
+def hold(command: PlaceHold, decision: Decision) -> Refusal | None:
+    """Keep automation away; one hold is enough."""
+    stage = stage_named(decision, command.stage)
+    if isinstance(stage, Refusal):
+        return stage
+    if command.until is not None and command.until <= decision.at:
+        return invalid_field("until", "must lie in the future, or be left out")
+    now = decision.model.lane(command.stage).hold
+    if now is not None and now.holds(decision.at):
+        return already_held(command.stage, now.id, by=now.by, reason=now.reason)
+    decision.record(
+        LaneHeld(
+            stage=command.stage,
+            by_promotion=None,
+            until=command.until,
+            reason=command.reason,
+        )
+    )
+    return None
+
+
+def release(command: ReleaseHold, decision: Decision) -> Refusal | None:
+    """Let automation back in."""
+    stage = stage_named(decision, command.stage)
+    if isinstance(stage, Refusal):
+        return stage
+    now = decision.model.lane(command.stage).hold
+    if now is None or now.id != command.hold:
+        actual = now.id if now else None
+        return unknown_hold(command.stage, command.hold, actual=actual)
+    decision.record(
+        LaneReleased(stage=command.stage, hold=now.id, reason=command.reason)
+    )
+    return None
+
+
+def held(model: Model, event: LaneHeld, mark: Mark) -> Model:
+    """Remember whose hold it is."""
+    placed = Hold(
+        id=mark.id,
+        by=mark.actor.id,
+        by_promotion=event.by_promotion,
+        until=event.until,
+        reason=event.reason,
+    )
+    return changed(model, event.stage, replace(model.lane(event.stage), hold=placed))
+
+
+def released(model: Model, event: LaneReleased, mark: Mark) -> Model:
+    """Forget the hold."""
+    return changed(model, event.stage, replace(model.lane(event.stage), hold=None))
+
+
+def slot_taken(model: Model, event: SlotTaken, mark: Mark) -> Model:
+    """One promotion may change the lane now; its token outranks all before."""
+    lane = replace(
+        model.lane(event.stage),
+        slot=Slot(event.promotion, mark.at),
+        token=event.token,
+        last=event.promotion,
+    )
+    return changed(model, event.stage, lane)
+
+
+def slot_released(model: Model, event: SlotReleased, mark: Mark) -> Model:
+    """Nobody changes the lane."""
+    return changed(model, event.stage, replace(model.lane(event.stage), slot=None))
+
+
+def desired_set(model: Model, event: DesiredSet, mark: Mark) -> Model:
+    """Remember what should run."""
+    lane = model.lane(event.stage)
+    lane = replace(lane, desired=event, revision=event.revision)
+    return changed(model, event.stage, lane)
+
+
+def stable_advanced(model: Model, event: StableAdvanced, mark: Mark) -> Model:
+    """Remember what has proved itself."""
+    lane = model.lane(event.stage)
+    entry = Stable(event.version, event.promotion, mark.at)
+    kind = model.promotions[event.promotion].kind
+    stack = stack_after(lane.stable, entry, kind)
+    return changed(model, event.stage, replace(lane, stable=stack))
+
+
+def changed(model: Model, stage: StageName, lane: Lane) -> Model:
+    """Put a lane back."""
+    return replace(model, lanes={**model.lanes, stage: lane})

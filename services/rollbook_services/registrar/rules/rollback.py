@@ -1,0 +1,173 @@
+"""Where does a rollback go, and what does it push aside?"""
+
+from rollbook.catalogue.lane import LaneHeld
+from rollbook.catalogue.parts import PromotionKind
+from rollbook.catalogue.promotion import PromotionRequested, Skipped
+from rollbook.commands.promotion import RequestRollback
+from rollbook.envelope import ActorKind
+from rollbook.names import StageName, Version
+from rollbook.refusals import Refusal
+from rollbook.standing import (
+    already_there,
+    never_succeeded_there,
+    nothing_to_roll_back_to,
+    slot_taken,
+    version_quarantined,
+    version_retired,
+)
+from rollbook_services.policy.document import stage_digest
+from rollbook_services.policy.facts import VersionStatus
+from rollbook_services.registrar import judging
+from rollbook_services.registrar.decision import Decision
+from rollbook_services.registrar.rules import dispatch, outcome
+from rollbook_services.registrar.rules.known import stage_named, version_named
+from rollbook_services.registrar.rules.promotion import next_id
+from rollbook_services.registrar.state import Lane, Model, Promotion
+from rollbook_services.registrar.transitions import PromotionState
+
+PREEMPTED = "preempted"
+
+
+def request(command: RequestRollback, decision: Decision) -> Refusal | None:
+    """Go back at once: request, hold and dispatch are one decision.
+
+    The hold comes with the request: placed at success, automation could slip in
+    before. A change under way makes way; another rollback does not.
+    """
+    stage = stage_named(decision, command.stage)
+    if isinstance(stage, Refusal):
+        return stage
+    holder = _holder(decision.model, command.stage)
+    slot = decision.model.lane(command.stage).slot
+    if slot and holder and holder.kind is PromotionKind.ROLLBACK:
+        return slot_taken(command.stage, slot.promotion, since=slot.since)
+    found = _target(command, decision)
+    if isinstance(found, Refusal):
+        return found
+    requested = _requested(command, decision, *found)
+    decision.record(requested)
+    _hold(command, decision, requested)
+    if holder is not None:
+        by = requested.promotion
+        outcome.abort(decision, holder, PREEMPTED, by_promotion=by)
+    judged = judging.reconsider(decision, requested.promotion)
+    promotion = decision.model.promotions[requested.promotion]
+    if promotion.state is PromotionState.READY:
+        dispatch.start(decision, promotion.id, judged)
+    return None
+
+
+def _holder(model: Model, stage: StageName) -> Promotion | None:
+    slot = model.lane(stage).slot
+    return model.promotions[slot.promotion] if slot else None
+
+
+def _target(
+    command: RequestRollback, decision: Decision
+) -> tuple[Version, tuple[Skipped, ...]] | Refusal:
+    if command.to is not None:
+        refusal = _cannot_go(command.to, command.stage, decision)
+        return refusal or (command.to, ())
+    skipped: list[Skipped] = []
+    model = decision.model
+    for number in _candidates(model, model.lane(command.stage)):
+        why = _skip(model, number, command.stage)
+        if why is None:
+            return number, tuple(skipped)
+        skipped.append(Skipped(version=number, why=why))
+    tried = [(each.version, each.why) for each in skipped]
+    return nothing_to_roll_back_to(command.stage, tried)
+
+
+def _cannot_go(number: Version, stage: StageName, decision: Decision) -> Refusal | None:
+    """Judge a version that the request names itself."""
+    known = version_named(decision, number)
+    if isinstance(known, Refusal):
+        return known
+    model = decision.model
+    if stage not in known.succeeded_in:
+        seen = [at for at, each in model.versions.items() if stage in each.succeeded_in]
+        return never_succeeded_there(number, stage, seen)
+    if _runs_safely(model, stage, number):
+        return already_there(model.name, number, stage)
+    if known.status is VersionStatus.RETIRED:
+        return version_retired(number)
+    bar = known.bar(stage)
+    if bar is not None:
+        return version_quarantined(number, stage, by=bar.by, reason=bar.reason)
+    return None
+
+
+def _runs_safely(model: Model, stage: StageName, number: Version) -> bool:
+    lane = model.lane(stage)
+    last = model.promotions[lane.last] if lane.last else None
+    return (
+        last is not None
+        and last.state is PromotionState.SUCCEEDED
+        and last.version == number
+    )
+
+
+def _candidates(model: Model, lane: Lane) -> list[Version]:
+    """Walk the stack of stable versions back from where the lane was left."""
+    walk = [entry.version for entry in reversed(lane.stable)]
+    if lane.last is None:
+        return []
+    last = model.promotions[lane.last]
+    if last.state is PromotionState.SUCCEEDED:
+        return walk[1:]
+    if last.kind is not PromotionKind.ROLLBACK:
+        return walk  # failed or half done: back to what proved itself last
+    if last.version not in walk:
+        again = last.state is not PromotionState.FAILED
+        return [last.version, *walk[1:]] if again else walk[1:]
+    at = walk.index(last.version)
+    return walk[at + 1 :] if last.state is PromotionState.FAILED else walk[at:]
+
+
+def _skip(model: Model, number: Version, stage: StageName) -> str | None:
+    known = model.versions[number]
+    if known.status is VersionStatus.RETIRED:
+        return "retired"
+    bar = known.bar(stage)
+    return f"quarantined: {bar.reason}"[:200] if bar else None
+
+
+def _requested(
+    command: RequestRollback,
+    decision: Decision,
+    number: Version,
+    walked_over: tuple[Skipped, ...],
+) -> PromotionRequested:
+    model, stage = decision.model, command.stage
+    return PromotionRequested(
+        promotion=next_id(model),
+        kind=PromotionKind.ROLLBACK,
+        stage=stage,
+        version=number,
+        digest=model.versions[number].digest,
+        incumbent=judging.incumbent_of(model, stage).version,
+        automatic=decision.actor.kind is ActorKind.SYSTEM,
+        policy=decision.policy.name,
+        policy_digest=stage_digest(judging.stage_of(decision.policy, stage)),
+        expires_at=None,
+        retry_of=None,
+        walked_over=walked_over,
+        reason=command.reason,
+    )
+
+
+def _hold(
+    command: RequestRollback, decision: Decision, requested: PromotionRequested
+) -> None:
+    hold = decision.model.lane(command.stage).hold
+    if hold is not None and hold.holds(decision.at):
+        return
+    decision.record(
+        LaneHeld(
+            stage=command.stage,
+            by_promotion=requested.promotion,
+            until=None,
+            reason=command.reason,
+        )
+    )

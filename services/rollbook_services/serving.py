@@ -1,0 +1,124 @@
+"""How does one process run some of Rollbook's services, beside others elsewhere?
+
+The same services as `rollbook up`, over a NATS server and databases that are given.
+The registrar's process makes the first credentials; the conductor's reads them.
+"""
+
+import asyncio
+import base64
+import signal
+import sys
+from collections.abc import AsyncIterator, Collection, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Final
+
+import structlog
+
+from rollbook.errors import Misconfigured
+from rollbook.ledger.connection import read_seed
+from rollbook.names import StageName, TargetName
+from rollbook_projections.audit.handlers import AUDIT
+from rollbook_projections.lineage.declaration import LINEAGE
+from rollbook_projections.projection import Projection
+from rollbook_projections.stage.declaration import STAGE
+from rollbook_services import logs, main
+from rollbook_services.credentials import (
+    CONDUCTOR,
+    Credentials,
+    agent_name,
+    holders,
+    read_credentials,
+)
+from rollbook_services.gateway.people import people
+from rollbook_services.policy.document import BUILT_IN
+from rollbook_services.settings import Settings
+
+ALL: Final = ("registrar", "stage", "lineage", "audit", "conductor", "gateway")
+OPERATOR: Final = "operator"
+_VIEWS: Final[dict[str, Projection]] = {
+    each.name: each for each in (STAGE, LINEAGE, AUDIT)
+}
+
+log = structlog.stdlib.get_logger(__name__)
+
+
+def places() -> list[tuple[StageName, TargetName]]:
+    """Return every target of the pipeline with its stage."""
+    return [
+        (stage.name, target) for stage in BUILT_IN.stages for target in stage.targets
+    ]
+
+
+@asynccontextmanager
+async def serving(site: main.Site, roles: Collection[str]) -> AsyncIterator[str | None]:
+    """Run these services while the context is open; yield the gateway's address."""
+    url = None
+    async with AsyncExitStack() as stack:
+        data = site.settings.server.data
+        data.mkdir(mode=0o700, parents=True, exist_ok=True)
+        names = stack.enter_context(people(data / "people.db"))
+        credentials = read_credentials(data / "credentials.json")
+        if "registrar" in roles:
+            await main.prepare(site)
+            wanted = holders(names.find_or_make(OPERATOR), places())
+            issued = credentials.renew(wanted, now=main.EDGE.now())
+            registrar = await stack.enter_async_context(
+                main.registrar(site, tokens=issued)
+            )
+            write(site, credentials, registrar.event_key)
+        followed = [_VIEWS[role] for role in roles if role in _VIEWS]
+        sources = await stack.enter_async_context(main.projections(site, followed))
+        if "conductor" in roles:
+            token = credentials.token(CONDUCTOR)
+            await stack.enter_async_context(main.conductor(site, credential=token))
+        if "gateway" in roles:
+            others = [view for view in main.VIEWS if view.name not in sources]
+            sources |= await main.sources_of(stack, site, others)
+            url = await stack.enter_async_context(main.gateway(site, sources, names))
+            credentials.note(url=url)
+        yield url
+
+
+def write(site: main.Site, credentials: Credentials, event_key: bytes) -> None:
+    """Write what people, conductor and agents need to enter."""
+    agents = {}
+    for stage, target in places():
+        name = agent_name(stage, target)
+        seed = site.seeds / f"{name}.nk"
+        agents[f"{stage}/{target}"] = {
+            "user": name,
+            "seed": read_seed(seed) if seed.exists() else "",
+            "token": credentials.token(f"svc:{name}"),
+        }
+    credentials.note(
+        nats_url=site.url,
+        origin=site.settings.server.origin,
+        event_key=base64.b64encode(event_key).decode(),
+        token=credentials.operator_token(),
+        agents=agents,
+    )
+
+
+async def run(settings: Settings, roles: Sequence[str]) -> None:
+    """Serve until SIGINT or SIGTERM."""
+    unknown = sorted(set(roles) - set(ALL))
+    if unknown:
+        raise Misconfigured(
+            "--role", f"there is no {', '.join(unknown)}; choose from {', '.join(ALL)}"
+        )
+    if not settings.nats.url or settings.nats.seeds is None:
+        raise Misconfigured(
+            "nats.url and nats.seeds",
+            "say where NATS is and where this process's seeds lie; "
+            "for everything in one process use `rollbook up`",
+        )
+    logs.set_up(level=settings.log.level, format_=settings.log.format)
+    stopping = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stopping.set)
+    site = main.Site(settings, settings.nats.url, settings.nats.seeds)
+    async with serving(site, roles or ALL) as url:
+        log.info("ready", roles=list(roles or ALL), url=url)
+        sys.stdout.write(f"Ready: {', '.join(roles or ALL)}  {url or ''}\n")
+        sys.stdout.flush()
+        await stopping.wait()
