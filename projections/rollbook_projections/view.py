@@ -4,7 +4,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, Table, select
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Select,
+    Table,
+    and_,
+    select,
+    tuple_,
+)
 
 from rollbook_projections.tables import as_of
 
@@ -50,3 +58,14 @@ class View:
     def fetch(self, query: Select[Any]) -> list[Row]:
         """Run any query."""
         return [dict(row) for row in self.connection.execute(query).mappings()]
+
+
+def is_one_of(
+    table: Table, name: str, keys: Sequence[tuple[str, Any]]
+) -> ColumnElement[bool]:
+    """Select the rows whose model and `name` are one of these pairs."""
+    models = sorted({model for model, _ in keys})
+    # SQLite finds no index by a pair that is not a whole key: name the model alone too.
+    return and_(
+        table.c.model.in_(models), tuple_(table.c.model, table.c[name]).in_(keys)
+    )

@@ -177,6 +177,12 @@ def succeeded(asked: Asked, depth: int) -> Sequence[Event]:
 
 
 def _result(gate: str, kind: str, status: GateStatus) -> GateResult:
+    asks_people = kind == "approvals" and status is not GateStatus.PASS
     return GateResult(
-        gate=gate, kind=kind, mode="enforce", status=status, detail=f"{kind}: {status}"
+        gate=gate,
+        kind=kind,
+        mode="enforce",
+        status=status,
+        detail=f"{kind}: {status}",
+        values={"roles": "reviewer"} if asks_people else {},
     )

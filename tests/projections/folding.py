@@ -62,11 +62,11 @@ class Folding:
         self._fold.read_from(connection)
 
     def take(self, messages: Sequence[Message]) -> "Folding":
-        """Fold what is new; every message is one batch."""
+        """Fold what is new, as one batch."""
         for message in messages:
             if message.sequence > self._fold.position:
                 self._fold.take(message)
-                self._fold.write(self.connection)
+        self._fold.write(self.connection)
         return self
 
     def view(self, as_of: int | None = None) -> View:

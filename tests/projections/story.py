@@ -47,7 +47,8 @@ from rollbook.envelope import Actor
 from rollbook.event import Event
 from rollbook.names import EventId
 from tests.projections import facts
-from tests.projections.facts import GATE, Asked, digest
+from tests.projections.facts import GATE, Asked
+from tests.projections.facts import digest as digest
 from tests.support.recorder import CI_BOT, CONDUCTOR, Recorder, person
 
 ALICE: Final = person("a", "reviewer", "release-manager")

@@ -123,10 +123,13 @@ def test_the_inbox_says_who_is_barred_and_why(empty: Empty) -> None:
         view = told(STAGE, connection, story)
         cards = {
             who.id: {
-                card["promotion"]: card["barred"] for card in inbox(view, who.id, ())
+                card["promotion"]: card["barred"]
+                for card in inbox(view, who.id, ["reviewer"])
             }
             for who in (ALICE, BOB, CAROL)
         }
+        strangers = {card["barred"] for card in inbox(view, "svc:other", ["viewer"])}
+    assert strangers == {"role"}
     assert cards[ALICE.id] == {mine: "producer", voted: None}
     assert cards[BOB.id] == {mine: "requester", voted: None}
     assert cards[CAROL.id] == {mine: None, voted: None}

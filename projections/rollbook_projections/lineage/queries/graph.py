@@ -8,11 +8,11 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from sqlalchemy import and_, select, tuple_
+from sqlalchemy import and_, select
 
 from rollbook_projections.lineage.queries.node import chunks, described, version_key
 from rollbook_projections.lineage.tables import DEPLOYMENTS, EDGES, EVALUATIONS
-from rollbook_projections.view import Row, View
+from rollbook_projections.view import Row, View, is_one_of
 
 DEEPEST: Final = 64
 MOST_NODES: Final = 20_000
@@ -93,13 +93,13 @@ def _above(view: View, ids: list[str]) -> list[Row]:
     for chunk in chunks(ids):
         found += map(_edge, view.rows(EDGES, EDGES.c.product.in_(chunk)))
     versions = [version_key(id_) for id_ in ids if id_.startswith("version:")]
-    key = tuple_(EVALUATIONS.c.model, EVALUATIONS.c.version)
     for keys in chunks(versions):
-        found += map(_evaluation, view.rows(EVALUATIONS, key.in_(keys)))
+        of_these = is_one_of(EVALUATIONS, "version", keys)
+        found += map(_evaluation, view.rows(EVALUATIONS, of_these))
     lanes = [_lane_key(id_) for id_ in ids if id_.startswith("lane:")]
-    live = tuple_(DEPLOYMENTS.c.model, DEPLOYMENTS.c.stage)
     for pairs in chunks(lanes):
-        found += _deployments(view, live.in_(pairs), view.visible(DEPLOYMENTS))
+        of_these = is_one_of(DEPLOYMENTS, "stage", pairs)
+        found += _deployments(view, of_these, view.visible(DEPLOYMENTS))
     return found
 
 
@@ -110,9 +110,8 @@ def _below(view: View, ids: list[str]) -> list[Row]:
         on = EVALUATIONS.c.dataset.in_(chunk)
         found += map(_evaluation, view.rows(EVALUATIONS, on))
     versions = [version_key(id_) for id_ in ids if id_.startswith("version:")]
-    key = tuple_(DEPLOYMENTS.c.model, DEPLOYMENTS.c.version)
     for keys in chunks(versions):
-        found += _deployments(view, key.in_(keys))
+        found += _deployments(view, is_one_of(DEPLOYMENTS, "version", keys))
     return found
 
 

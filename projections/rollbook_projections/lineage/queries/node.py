@@ -4,10 +4,10 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final, TypeVar
 
-from sqlalchemy import ColumnElement, select, tuple_
+from sqlalchemy import ColumnElement, select
 
 from rollbook_projections.lineage.tables import EDGES, EVALUATIONS, VERSIONS
-from rollbook_projections.view import Row, View
+from rollbook_projections.view import Row, View, is_one_of
 
 KINDS: Final = ("dataset", "code", "run", "base", "version", "lane")
 CHUNK: Final = 400  # values in one IN list
@@ -87,9 +87,8 @@ def _by_name(view: View, name: str) -> list[str]:
 
 def _versions(view: View, ids: list[str]) -> dict[str, dict[str, Any]]:
     found: dict[str, dict[str, Any]] = {}
-    key = tuple_(VERSIONS.c.model, VERSIONS.c.version)
     for chunk in chunks([version_key(id_) for id_ in ids]):
-        for row in view.rows(VERSIONS, key.in_(chunk)):
+        for row in view.rows(VERSIONS, is_one_of(VERSIONS, "version", chunk)):
             del row["lineage"]
             found[f"version:{row['model']}@{row['version']}"] = row
     return found

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Collection
 from typing import Any, Final
 
-from sqlalchemy import Table, exists, tuple_
+from sqlalchemy import exists
 
 from rollbook_projections.stage.tables import (
     EVIDENCE,
@@ -13,7 +13,7 @@ from rollbook_projections.stage.tables import (
     VERSIONS,
     VOTES,
 )
-from rollbook_projections.view import Row, View
+from rollbook_projections.view import Row, View, is_one_of
 
 _DETAILED: Final = frozenset({"walked_over", "voters", "inputs"})
 
@@ -112,7 +112,7 @@ def _barred(card: Row, principal: str, roles: Collection[str]) -> str | None:
 
 
 def _gates(view: View, keys: list[Key]) -> defaultdict[Key, list[Row]]:
-    where = _is_one_of(GATES, "promotion", keys)
+    where = is_one_of(GATES, "promotion", keys)
     order = [GATES.c.first_seq, GATES.c.gate]
     shown: defaultdict[Key, list[Row]] = defaultdict(list)
     for row in view.rows(GATES, where, order_by=order):
@@ -123,7 +123,7 @@ def _gates(view: View, keys: list[Key]) -> defaultdict[Key, list[Row]]:
 
 
 def _votes(view: View, keys: list[Key]) -> defaultdict[Key, list[Row]]:
-    where = _is_one_of(VOTES, "promotion", keys)
+    where = is_one_of(VOTES, "promotion", keys)
     shown: defaultdict[Key, list[Row]] = defaultdict(list)
     for row in view.rows(VOTES, where, order_by=[VOTES.c.voted_seq]):
         key = row.pop("model"), row.pop("promotion")
@@ -145,9 +145,5 @@ def _evidence_set(view: View, model: str, version: int) -> list[str]:
 
 def _producers(view: View, waiting: list[Row]) -> dict[Key, str]:
     wanted = sorted({(row["model"], row["version"]) for row in waiting})
-    found = view.rows(VERSIONS, _is_one_of(VERSIONS, "version", wanted))
+    found = view.rows(VERSIONS, is_one_of(VERSIONS, "version", wanted))
     return {(row["model"], row["version"]): row["producer"] for row in found}
-
-
-def _is_one_of(table: Table, number: str, keys: list[Key]) -> Any:
-    return tuple_(table.c.model, table.c[number]).in_(keys)
