@@ -4,9 +4,9 @@
 """
 
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -51,7 +51,10 @@ class Nats(_Section):
     seeds: Path | None = Field(
         None, description="the folder with one <user>.nk seed file per NATS user"
     )
-    replicas: Literal[1, 3, 5] = Field(1, description="replicas of each stream")
+    # The environment holds text, and a Literal takes no text for a number.
+    replicas: Annotated[Literal[1, 3, 5], BeforeValidator(int)] = Field(
+        1, description="replicas of each stream"
+    )
     manage_streams: bool = Field(
         True, description="create missing streams; else they are only checked"
     )

@@ -26,9 +26,8 @@ MAX_PAYLOAD_BYTES: Final = 256 * 1024
 NODES: Final = ("n1", "n2", "n3")
 # Named so that a site sees what to replace; README.md beside the files says how.
 EXAMPLE_CLIENTS: Final = (
-    agent("agent-development", stage="development", target="main"),
-    agent("agent-staging", stage="staging", target="main"),
-    agent("agent-production", stage="production", target="main"),
+    agent("agent-staging-default", stage="staging", target="default"),
+    agent("agent-production-default", stage="production", target="default"),
     pipeline("pipeline"),
     feed_reader("reader"),
 )

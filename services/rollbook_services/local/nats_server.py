@@ -132,7 +132,7 @@ async def _start(program: str, folder: Path, *, url: str | None = None) -> NatsS
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
-            process_group=0,  # Ctrl-C reaches us alone, and we stop it last
+            start_new_session=True,  # Ctrl-C reaches us alone, and we stop it last
         )
     try:
         async with asyncio.timeout(START_TIMEOUT_SECONDS):

@@ -1,0 +1,133 @@
+"""How does the command line ask the server: which paths, and what follows an answer?"""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+from rollbook.client.errors import Unavailable
+from rollbook.client.transport import Json, Transport
+from rollbook.reference import (
+    LaneReference,
+    ModelReference,
+    PromotionReference,
+    parse_version,
+)
+from rollbook_services.cli.context import Server, remember, remembered
+from rollbook_services.cli.output import Output
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """A reference brought down to a number and its bytes."""
+
+    model: ModelReference
+    version: int
+    digest: str
+
+    def __str__(self) -> str:
+        """Write the version's number."""
+        return f"{self.model}@{self.version}"
+
+
+class Api:
+    """The server's resources; each command reads what the one before it wrote."""
+
+    def __init__(self, server: Server, *, as_of: str | None, output: Output) -> None:
+        """Open no connection yet; remember how far this user has written."""
+        self._server, self._as_of, self._output = server, as_of, output
+        self.transport = Transport(server.url, token=server.token)
+        self.transport.seen = remembered(server, os.environ)
+
+    def read(self, path: str, **params: Any) -> Json:
+        """Read a resource as of the chosen moment; learns the names of people."""
+        asked = {"as_of": self._as_of, **params}
+        try:
+            answer = self.transport.get(path, **asked)
+        except Unavailable as error:
+            if error.code != "projection-behind":
+                raise
+            # Also what a ledger answers that began anew at the same address.
+            self._output.note("note: the view lags behind what you wrote last")
+            self.transport.seen = 0
+            answer = self.transport.get(path, **asked)
+        self._output.people.update(answer.get("people") or {})
+        return answer
+
+    def write(
+        self, path: str, body: Mapping[str, Any], *, key: str | None = None
+    ) -> Json:
+        """Record something; fields that are None are left out."""
+        given = {name: value for name, value in body.items() if value is not None}
+        return self.write_exactly(path, given, key=key)
+
+    def write_exactly(
+        self, path: str, body: Mapping[str, Any], *, key: str | None = None
+    ) -> Json:
+        """Record something in which None has a meaning of its own."""
+        answer = self.transport.post(path, body, key=key)
+        remember(self._server, self.transport.seen, os.environ)
+        return answer
+
+    def saw(self, sequence: int) -> None:
+        """Keep how far an answer went, so that the next command sees that too."""
+        self.transport.seen = max(self.transport.seen, sequence)
+        remember(self._server, self.transport.seen, os.environ)
+
+    def resolve(self, reference: str) -> Resolved:
+        """Find the number and digest that a reference stands for."""
+        named = parse_version(reference)
+        path = model_path(named.model)
+        if isinstance(named, LaneReference):
+            back = f"~{named.back}" if named.back else ""
+            found = self.read(f"{path}/resolve", ref=f"#{named.stage}{back}")["data"]
+        elif isinstance(named.at, int):
+            found = self.read(f"{path}/versions/{named.at}")["data"]
+        else:
+            found = self.read(f"{path}/resolve", ref=named.at)["data"]
+        return Resolved(named.model, int(found["version"]), digest_of(found))
+
+
+def model_path(model: ModelReference) -> str:
+    """Return the path of a model: always a team and a name."""
+    return f"/v1/models/{quote(model.team, safe='')}/{quote(model.name, safe='')}"
+
+
+def version_path(version: Resolved) -> str:
+    """Return the path of a version."""
+    return f"{model_path(version.model)}/versions/{version.version}"
+
+
+def lane_path(lane: LaneReference) -> str:
+    """Return the path of a lane."""
+    return f"{model_path(lane.model)}/lanes/{quote(lane.stage, safe='')}"
+
+
+def promotion_path(promotion: PromotionReference) -> str:
+    """Return the path of a promotion."""
+    return f"{model_path(promotion.model)}/promotions/{promotion.number}"
+
+
+def digest_of(version: Mapping[str, Any]) -> str:
+    """Return the digest of a version as any resource writes it."""
+    artifact = version.get("artifact")
+    nested = artifact.get("digest") if isinstance(artifact, Mapping) else None
+    return str(version.get("digest") or nested or "")
+
+
+def event_data(answer: Mapping[str, Any], recorded_as: str) -> Mapping[str, Any]:
+    """Return the data of the first event of a kind in what a command recorded."""
+    for event in answer.get("events") or ():
+        if f".{recorded_as}.v" in str(event.get("type", "")):
+            data: Mapping[str, Any] = event.get("data") or {}
+            return data
+    return {}
+
+
+def has_event(answer: Mapping[str, Any], recorded_as: str) -> bool:
+    """Tell whether a command recorded an event of a kind."""
+    return any(
+        f".{recorded_as}.v" in str(event.get("type", ""))
+        for event in answer.get("events") or ()
+    )

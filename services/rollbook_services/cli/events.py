@@ -1,0 +1,195 @@
+"""Commands about the ledger's events: list, show, tail, export."""
+
+import json
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, BinaryIO, Final
+
+import click
+
+from rollbook.client.transport import Fed
+from rollbook_services.cli.api import Api
+from rollbook_services.cli.call import Call, command
+from rollbook_services.cli.output import Column, Row
+from rollbook_services.cli.status import position
+
+events = click.Group("events", help="The ledger's events: list, show, tail, export.")
+_PAGE: Final = 500
+_STORED: Final = "application/cloudevents+json"
+
+
+@command("list", into=events, reads=True)
+@click.option("--model")
+@click.option("--actor", help="A principal, or a person's name.")
+@click.option("--type", "type_", help="As in promotion.* or version.registered.")
+@click.option("--correlation", help="As in fraud:31.")
+@click.option("--since", help="A sequence, or an instant with zone.")
+@click.option("--until", help="A sequence, or an instant with zone.")
+@click.option("--q", help="Words in the reason.")
+@click.option("--limit", type=click.IntRange(1, 500))
+@click.option("--after", help="The `next` of the page before.")
+@click.option("--newest", is_flag=True, help="The newest first.")
+def list_(
+    call: Call,
+    /,
+    actor: str | None,
+    type_: str | None,
+    newest: bool,
+    **filters: Any,
+) -> None:
+    """List events: what happened, when, by whom."""
+    api = call.api()
+    asked = {**filters, "type": type_, "newest_first": newest or None}
+    answer = api.read("/v1/events", actor=_principal(api, actor), **asked)
+    columns = [
+        Column("SEQ", sequence_of),
+        Column("TIME", lambda row: call.output.time(row.get("at") or row.get("time"))),
+        Column("ACTOR", lambda row: row.get("actor")),
+        Column("TYPE", type_of),
+        Column("ABOUT", about),
+        Column("REASON", lambda row: row.get("reason")),
+        Column("REV", lambda row: row.get("rev"), wide=True),
+        Column("CORRELATION", lambda row: row.get("correlation"), wide=True),
+        Column("ID", lambda row: row.get("id"), wide=True),
+    ]
+    call.output.rows(
+        answer, columns, name=lambda row: str(sequence_of(row)), empty="no such event"
+    )
+    position(answer, call.output)
+
+
+@command("show", into=events)
+@click.argument("sequence", type=click.IntRange(1))
+@click.option("--raw", is_flag=True, help="The stored bytes, to the bit.")
+def show(call: Call, sequence: int, raw: bool) -> None:
+    """Show one event as it is stored."""
+    stored = call.api().transport.get_bytes(f"/v1/events/{sequence}", accept=_STORED)
+    if raw or call.output.is_for_programs():
+        sys.stdout.flush()
+        sys.stdout.buffer.write(stored + (b"" if raw else b"\n"))
+        return
+    click.echo(json.dumps(json.loads(stored), indent=2, ensure_ascii=False))
+
+
+@command("tail", into=events)
+@click.option(
+    "--since", type=click.IntRange(0), help="After this sequence; now if left out."
+)
+@click.option("--model")
+@click.option("--type", "type_", help="As in promotion.*.")
+@click.option("--count", type=click.IntRange(1), help="End after so many.")
+def tail(
+    call: Call,
+    since: int | None,
+    model: str | None,
+    type_: str | None,
+    count: int | None,
+) -> None:
+    """Follow the ledger; each event once, also over a restart of the server."""
+    api = call.api()
+    start = _head(api) if since is None else since
+    fed = api.transport.follow(since=start, model=model, type=type_)
+    for number, event in enumerate(fed, start=1):
+        click.echo(event.text if call.output.is_for_programs() else _line(event, call))
+        if number == count:
+            return
+
+
+@command("export", into=events)
+@click.option(
+    "--file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Where; else stdout.",
+)
+@click.option("--since", type=click.IntRange(1), default=1, help="From this sequence.")
+@click.option(
+    "--until", type=click.IntRange(1), help="To this sequence; the last if left out."
+)
+@click.option("--model")
+def export(
+    call: Call, file: Path | None, since: int, until: int | None, model: str | None
+) -> None:
+    """Write the stored bytes of events, one event a line."""
+    api = call.api()
+    last = until or _head(api)
+    if file is None:
+        count = _export(api, sys.stdout.buffer, since, last, model)
+    else:
+        with file.open("wb") as out:
+            count = _export(api, out, since, last, model)
+    call.output.note(
+        f"{count} events, {since} to {last}" + (f", in {file}" if file else "")
+    )
+
+
+def _principal(api: Api, actor: str | None) -> str | None:
+    """Return the principal of a person who is known here by that name."""
+    if actor is None or ":" in actor:
+        return actor
+    people = api.transport.get("/v1/access/people")["data"]
+    found = [row["principal"] for row in people if row["name"] == actor]
+    return str(found[0]) if found else f"svc:{actor}"
+
+
+def sequence_of(row: Row) -> object:
+    """Return an event's place in the ledger."""
+    return row.get("seq") or row.get("sequence")
+
+
+def type_of(row: Row) -> str:
+    """Write an event's type as people say it: `version.registered`."""
+    return str(row.get("type", "")).removeprefix("io.rollbook.").rpartition(".v")[
+        0
+    ] or str(row.get("type", ""))
+
+
+def about(row: Row) -> str:
+    """Write what an event speaks of, as a reference."""
+    model = row.get("model") or row.get("aggregate") or ""
+    if row.get("promotion"):
+        return f"{model}:{row['promotion']}"
+    if row.get("version"):
+        return f"{model}@{row['version']}"
+    return f"{model}#{row['stage']}" if row.get("stage") else str(model)
+
+
+def _head(api: Api) -> int:
+    return int(api.read("/v1/events", limit=1).get("seq") or 0)
+
+
+def _line(fed: Fed, call: Call) -> str:
+    data: Mapping[str, Any] = fed.event.get("data") or {}
+    model = str(fed.event.get("subject", ""))
+    row = {"model": model, **data}
+    return "  ".join(
+        (
+            f"{fed.sequence:>6}",
+            call.output.time(fed.event.get("time")),
+            f"{call.output.text(fed.event.get('authid')):<18}",
+            f"{type_of({'type': fed.type}):<24}",
+            about(row),
+        )
+    )
+
+
+def _export(api: Api, out: BinaryIO, since: int, last: int, model: str | None) -> int:
+    count = 0
+    for sequence in _sequences(api, since, last, model):
+        stored = api.transport.get_bytes(f"/v1/events/{sequence}", accept=_STORED)
+        out.write(stored + b"\n")
+        count += 1
+    return count
+
+
+def _sequences(api: Api, since: int, last: int, model: str | None) -> Iterator[int]:
+    after: str | None = None
+    found: list[int] = []
+    while True:
+        page = api.read(
+            "/v1/events", since=since, until=last, model=model, limit=_PAGE, after=after
+        )
+        found += [int(str(sequence_of(row))) for row in page["data"]]
+        after = page.get("next")
+        if after is None or not page["data"]:
+            return iter(sorted(found))

@@ -1,0 +1,151 @@
+"""The command of pipelines: `rollbook register MODEL --path P …`."""
+
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+
+from rollbook.client.errors import NotFound
+from rollbook.client.transport import Json
+from rollbook.reference import (
+    ModelReference,
+    VersionReference,
+    parse_model,
+    parse_version,
+)
+from rollbook_services.cli.api import Api, event_data, model_path
+from rollbook_services.cli.artifact import measure
+from rollbook_services.cli.call import Call, command
+from rollbook_services.cli.given import dataset, metrics, pairs, scalars
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """What a version was made from, as options say it."""
+
+    run: str | None
+    repository: str | None
+    commit: str | None
+    datasets: tuple[str, ...]
+    parents: tuple[str, ...]
+    base: str | None
+
+    def lineage(self) -> dict[str, Any]:
+        """Return it as the command carries it."""
+        if self.commit and not self.repository:
+            raise click.UsageError("--commit: say with --repo of which repository")
+        code = {"repository": self.repository, "commit": self.commit}
+        made: dict[str, Any] = {
+            "run": self.run,
+            "code": code if self.commit else None,
+            "datasets": [dataset(text) for text in self.datasets],
+            "parents": [_parent(text) for text in self.parents],
+            "base": self.base,
+        }
+        return {name: value for name, value in made.items() if value}
+
+
+@command("register")
+@click.argument("model")
+@click.option(
+    "--path", type=click.Path(path_type=Path), help="File or folder; is hashed."
+)
+@click.option(
+    "--digest", help="Instead of --path: sha256:… of bytes that lie elsewhere."
+)
+@click.option("--size", "size_bytes", type=click.IntRange(0), help="With --digest.")
+@click.option("--uri", help="Where agents fetch it; file:// of --path where left out.")
+@click.option("--media-type")
+@click.option("--label", help="A name of yours for this version, taken once.")
+@click.option("--description")
+@click.option("--framework")
+@click.option(
+    "--metrics", "metric_files", multiple=True, type=click.Path(path_type=Path)
+)
+@click.option("--metric", "given_metrics", multiple=True, metavar="K=NUMBER")
+@click.option("--param", "parameters", multiple=True, metavar="K=V")
+@click.option("--tag", "tags", multiple=True, metavar="K=V")
+@click.option("--dataset", "datasets", multiple=True, metavar="NAME@DIGEST|NAME=PATH")
+@click.option("--commit", help="Commit of the code.")
+@click.option("--repo", "repository", help="Repository of the code.")
+@click.option("--run", help="Where the training run is to be seen.")
+@click.option("--parent", "parents", multiple=True, metavar="MODEL@N")
+@click.option("--base", help="The base model.")
+@click.option("--key", help="Command id: the same key again is the same request.")
+def register(call: Call, /, model: str, key: str | None, **given: Any) -> None:
+    """Give bytes a version number; makes the model where it is new."""
+    reference = parse_model(model)
+    body = body_of(**given)
+    answer = register_version(call.api(), reference, body, key=key)
+    made = event_data(answer, "version.registered")
+    version = f"{reference}@{made.get('version', '?')}"
+    digest = body["artifact"]["digest"]
+    call.output.done(answer, f"{version}   registered   {digest}", name=version)
+
+
+def body_of(
+    *,
+    path: Path | None,
+    digest: str | None,
+    size_bytes: int | None,
+    uri: str | None,
+    media_type: str | None,
+    metric_files: tuple[Path, ...],
+    given_metrics: tuple[str, ...],
+    parameters: tuple[str, ...],
+    tags: tuple[str, ...],
+    label: str | None,
+    description: str | None,
+    framework: str | None,
+    **origin: Any,
+) -> dict[str, Any]:
+    """Build the command's body; hashes what --path names."""
+    if (path is None) == (digest is None):
+        raise click.UsageError("give either --path, or --digest with --size and --uri")
+    if path is not None:
+        measured = measure(path)
+        digest, size_bytes = measured.digest, measured.size_bytes
+        uri = uri or path.resolve().as_uri()
+    if size_bytes is None or uri is None:
+        raise click.UsageError("--digest: say also --size and --uri")
+    artifact = {
+        "uri": uri,
+        "digest": digest,
+        "size_bytes": size_bytes,
+        "media_type": media_type,
+    }
+    return {
+        "artifact": {name: part for name, part in artifact.items() if part is not None},
+        "label": label,
+        "description": description,
+        "framework": framework,
+        "parameters": scalars("--param", parameters),
+        "metrics": metrics(metric_files, given_metrics),
+        "tags": pairs("--tag", tags),
+        "lineage": Origin(**origin).lineage(),
+    }
+
+
+def register_version(
+    api: Api, model: ModelReference, body: Mapping[str, Any], *, key: str | None
+) -> Json:
+    """Register, after making the model where it does not exist yet."""
+    key = key or str(uuid.uuid4())
+    path = f"{model_path(model)}/versions"
+    try:
+        return api.write(path, body, key=key)
+    except NotFound as error:
+        if error.reason != "unknown_model":
+            raise
+    api.write("/v1/models", {"model": str(model)}, key=f"{key}/model")
+    return api.write(path, body, key=key)
+
+
+def _parent(text: str) -> dict[str, Any]:
+    named = parse_version(text)
+    if not isinstance(named, VersionReference) or not isinstance(named.at, int):
+        raise click.UsageError(f"--parent {text!r}: write model@number")
+    return {"model": str(named.model), "version": named.at}

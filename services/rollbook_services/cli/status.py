@@ -1,0 +1,159 @@
+"""What runs where, and what waits: status, inbox, promotions."""
+
+from typing import Any
+
+import click
+
+from rollbook.reference import parse_model
+from rollbook_services.cli.api import model_path
+from rollbook_services.cli.call import Call, command
+from rollbook_services.cli.output import Column, Output, Row
+
+
+@command("status", reads=True)
+@click.argument("model", required=False)
+@click.option("--limit", type=click.IntRange(1, 500))
+@click.option("--after", help="The `next` of the page before.")
+def status(call: Call, model: str | None, limit: int | None, after: str | None) -> None:
+    """Show the board: each lane, what runs there, what is on its way."""
+    named = None if model is None else str(parse_model(model))
+    answer = call.api().read("/v1/lanes", model=named, limit=limit, after=after)
+    columns = [
+        Column("LANE", _lane),
+        Column("STATUS", lambda row: row.get("status")),
+        Column("STABLE", lambda row: _version(row, "stable")),
+        Column(
+            "SINCE",
+            lambda row: call.output.time((row.get("stable") or {}).get("since")),
+        ),
+        Column("DESIRED", lambda row: _version(row, "desired")),
+        Column("TARGETS", _targets),
+        Column("OPEN", lambda row: _open(row)),
+        Column("HOLD", lambda row: _hold(row, call.output)),
+        Column("TOKEN", lambda row: row.get("token"), wide=True),
+    ]
+    call.output.rows(
+        answer,
+        columns,
+        name=_lane,
+        empty="nothing was ever promoted; try 'rollbook promote'",
+    )
+    position(answer, call.output)
+
+
+@command("inbox", reads=True)
+def inbox(call: Call) -> None:
+    """Show the promotions that wait for a vote, and whether it can be yours."""
+    answer = call.api().read("/v1/inbox")
+    columns = [
+        Column("PROMOTION", promotion_name),
+        Column("CHANGE", _change),
+        Column("BY", lambda row: row.get("requester")),
+        Column("ASKED", lambda row: call.output.time(row.get("requested_at"))),
+        Column("YOUR VOTE", lambda row: _yours(row)),
+        Column("WAITS FOR", _waits_for),
+        Column("REASON", lambda row: row.get("reason")),
+    ]
+    call.output.rows(
+        answer, columns, name=promotion_name, empty="nothing waits for a vote"
+    )
+
+
+@command("promotions", reads=True)
+@click.argument("model")
+@click.option("--stage")
+@click.option("--state")
+@click.option("--limit", type=click.IntRange(1, 500))
+@click.option("--after", help="The `next` of the page before.")
+def promotions(
+    call: Call,
+    model: str,
+    stage: str | None,
+    state: str | None,
+    limit: int | None,
+    after: str | None,
+) -> None:
+    """List a model's promotions, the latest first."""
+    path = f"{model_path(parse_model(model))}/promotions"
+    answer = call.api().read(
+        path, stage=stage, state=state and state.upper(), limit=limit, after=after
+    )
+    columns = [
+        Column("PROMOTION", promotion_name),
+        Column("STATE", lambda row: str(row.get("state", "")).lower()),
+        Column("CHANGE", _change),
+        Column("KIND", lambda row: row.get("kind")),
+        Column("BY", lambda row: row.get("requester")),
+        Column("ASKED", lambda row: call.output.time(row.get("requested_at"))),
+        Column("ENDED", lambda row: call.output.time(row.get("ended_at"))),
+        Column("WHY", lambda row: row.get("reason_code") or row.get("end_reason")),
+        Column("REASON", lambda row: row.get("reason")),
+    ]
+    call.output.rows(answer, columns, name=promotion_name, empty="no promotion yet")
+
+
+def position(answer: Row, output: Output) -> None:
+    """Say on stderr at which place in the ledger an answer stands."""
+    as_of = answer.get("as_of") or {}
+    if output.is_for_programs():
+        return
+    at = f"as of {output.time(as_of['at'])}, " if as_of.get("at") else ""
+    output.note(f"{at}from ledger position {as_of.get('seq') or answer.get('seq')}")
+
+
+def promotion_name(row: Row) -> str:
+    """Write the reference of a promotion."""
+    return f"{row.get('model')}:{row.get('promotion')}"
+
+
+def _lane(row: Row) -> str:
+    return f"{row.get('model')}#{row.get('stage')}"
+
+
+def _version(row: Row, part: str) -> str | None:
+    found = row.get(part)
+    return f"{row.get('model')}@{found['version']}" if found else None
+
+
+def _targets(row: Row) -> str:
+    return ", ".join(
+        f"{target['target']} {target['state']}" for target in row.get("targets") or ()
+    )
+
+
+def _open(row: Row) -> str:
+    return ", ".join(
+        f"{promotion_name(each)} {str(each['state']).lower()}"
+        for each in row.get("open") or ()
+    )
+
+
+def _hold(row: Row, output: Output) -> str | None:
+    found = row.get("hold")
+    return f"{output.text(found['by'])}: {found['reason']}" if found else None
+
+
+def _change(row: Row) -> str:
+    before: Any = row.get("incumbent")
+    return f"{before or 'nothing'} -> {row.get('version')} in {row.get('stage')}"
+
+
+def _yours(row: Row) -> str:
+    barred = row.get("barred")
+    if barred is None:
+        return f"rollbook approve {promotion_name(row)} -m …"
+    said = {
+        "requester": "no, you asked for it",
+        "producer": "no, you made the version",
+        "voted": "given",
+        "role": "no, another role is asked",
+    }
+    return said.get(str(barred), str(barred))
+
+
+def _waits_for(row: Row) -> str:
+    return "; ".join(
+        str(gate.get("detail") or gate.get("gate"))
+        for gate in row.get("gates") or ()
+        if gate.get("status") != "pass"
+    )

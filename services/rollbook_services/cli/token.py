@@ -1,0 +1,139 @@
+"""Commands about tokens: `rollbook token create|list|revoke`; secrets stay here."""
+
+import os
+import re
+import secrets
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, Final
+
+import click
+
+from rollbook_services.cli.api import Api
+from rollbook_services.cli.call import Call, command
+from rollbook_services.cli.output import Column
+from rollbook_services.cli.waiting import seconds
+
+token = click.Group("token", help="Tokens: create, list, revoke.")
+_PRINCIPAL: Final = re.compile(r"(prn|svc|rollbook):.+")
+_LONGEST_SECONDS: Final = 90 * 86400
+
+
+@command("create", into=token)
+@click.argument("name")
+@click.option("--role", "roles", multiple=True, required=True)
+@click.option("--service", is_flag=True, help="NAME is a program, not a person.")
+@click.option("--stage", help="With --target: it may report for that target alone.")
+@click.option("--target")
+@click.option("--expires", default="90d", show_default=True, help="At most 90d.")
+@click.option(
+    "--file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write the token there (0600) instead of showing it.",
+)
+@click.option("--key", help="Command id: the same key again is the same request.")
+def create(
+    call: Call,
+    name: str,
+    roles: tuple[str, ...],
+    service: bool,
+    stage: str | None,
+    target: str | None,
+    expires: str,
+    file: Path | None,
+    key: str | None,
+) -> None:
+    """Make a token for a person or a program; it is shown once and kept nowhere."""
+    from rollbook.tokens import new_token
+
+    if (stage is None) != (target is None):
+        raise click.UsageError("--stage and --target go together")
+    until = _until(expires)
+    api = call.api()
+    principal = principal_of(api, name, service=service)
+    made = new_token(secrets.token_bytes(10), secrets.token_bytes(32))
+    if file is not None:
+        # Kept before it opens anything: a crash leaves a token nobody knows of.
+        write_secret(file, made.text)
+    body: dict[str, Any] = {
+        "token": made.id,
+        "sha256": made.sha256,
+        "principal": principal,
+        "roles": list(roles),
+        "place": {"stage": stage, "target": target} if stage else None,
+        "until": until.isoformat(),
+    }
+    answer = api.write("/v1/access/tokens", body, key=key)
+    if call.output.is_for_programs():
+        shown = {"principal": principal, "id": made.id, "until": until.isoformat()}
+        secret = {"file": str(file)} if file else {"token": made.text}
+        call.output.facts({**answer, "data": {**shown, **secret}}, [], name=made.id)
+        return
+    call.output.note(
+        f"token {made.id} for {name} ({principal}) as {', '.join(roles)}, "
+        f"until {call.output.time(until.isoformat())}; it is shown this once"
+    )
+    click.echo(str(file) if file else made.text)
+
+
+@command("list", into=token, reads=True)
+def list_(call: Call) -> None:
+    """List tokens: whose, with which roles, until when; never the secret."""
+    answer = call.api().read("/v1/access/tokens")
+    columns = [
+        Column("TOKEN", lambda row: row.get("token")),
+        Column("PRINCIPAL", lambda row: row.get("principal")),
+        Column("ROLES", lambda row: row.get("roles")),
+        Column("PLACE", lambda row: row.get("place")),
+        Column(
+            "UNTIL",
+            lambda row: call.output.time(row.get("expires_at") or row.get("until")),
+        ),
+        Column("ISSUED BY", lambda row: row.get("issued_by")),
+        Column("REVOKED", lambda row: row.get("revoked_reason")),
+    ]
+    call.output.rows(
+        answer, columns, name=lambda row: str(row.get("token")), empty="no token"
+    )
+
+
+@command("revoke", into=token)
+@click.argument("id_", metavar="TOKEN")
+@click.option("-m", "--reason", required=True)
+@click.option("--key", help="Command id: the same key again is the same request.")
+def revoke(call: Call, id_: str, reason: str, key: str | None) -> None:
+    """Make a token open nothing any more, by its id or by the token itself."""
+    found = id_.split("_")[1] if id_.startswith("rbk_") and id_.count("_") == 2 else id_
+    path = f"/v1/access/tokens/{found}/revocations"
+    answer = call.api().write(path, {"reason": reason}, key=key)
+    call.output.done(answer, f"token {found}   revoked", name=found)
+
+
+def principal_of(api: Api, name: str, *, service: bool) -> str:
+    """Return the principal of a program or, by their name, of a person."""
+    if _PRINCIPAL.fullmatch(name):
+        return name
+    if service:
+        return f"svc:{name}"
+    answer = api.transport.post("/v1/access/people", {"name": name})
+    found = answer.get("data", answer)
+    return str(found["principal"])
+
+
+def write_secret(path: Path, text: str) -> None:
+    """Write a file that only we may read; one that exists is not overwritten."""
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except OSError as error:
+        raise click.UsageError(f"--file {path}: {error.strerror}") from error
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        file.write(text + "\n")
+
+
+def _until(expires: str) -> datetime:
+    length = seconds(expires)
+    if not 0 < length <= _LONGEST_SECONDS:
+        raise click.UsageError(
+            "--expires: at most 90d, so that no secret lives for ever"
+        )
+    return datetime.now(UTC) + timedelta(seconds=length)  # noqa: TID251

@@ -1,0 +1,1 @@
+"""The HTTP face: answers questions from the views, passes commands on."""

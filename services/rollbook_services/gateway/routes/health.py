@@ -1,0 +1,111 @@
+"""Is it alive, is it ready, and what is wrong with it?"""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+import orjson
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import Response
+
+from rollbook.errors import RollbookError
+from rollbook_projections.audit.queries import anomalies
+from rollbook_services.gateway.gateway import Check, Gateway
+from rollbook_services.gateway.reading import Asked, gateway_of
+from rollbook_services.gateway.routes.projections import standings
+
+LARGEST_LAG = 1_000
+
+router = APIRouter(tags=["health"])
+
+
+@router.get("/healthz")
+async def alive() -> Response:
+    """Say that the loop turns."""
+    return Response(b'{"ok":true}', media_type="application/json")
+
+
+@router.get("/readyz")
+async def ready(request: Request) -> Response:
+    """Say whether questions and commands can be answered; 503 names what fails."""
+    gateway = gateway_of(request)
+    checks = [_nats(gateway), *await _views(gateway)]
+    if gateway.stopping.is_set():
+        checks.append(Check("running", ok=False, detail="the server is stopping"))
+    is_ready = all(check.ok for check in checks)
+    return Response(
+        orjson.dumps({"ok": is_ready, "checks": [asdict(each) for each in checks]}),
+        status_code=200 if is_ready else 503,
+        media_type="application/json",
+    )
+
+
+@router.get("/v1/doctor")
+async def doctor(asked: Asked) -> Response:
+    """Look at everything that can be wrong, with the fix for each."""
+    gateway = asked.gateway
+    checks = [
+        _nats(gateway),
+        *await _views(gateway),
+        await _strange_messages(gateway),
+    ]
+    for look in gateway.checks:
+        checks += await look()
+    data: dict[str, Any] = {
+        "ok": all(check.ok for check in checks),
+        "checks": [asdict(each) for each in checks],
+    }
+    return asked.respond(data, gateway.sources["audit"].projector.position)
+
+
+def _nats(gateway: Gateway) -> Check:
+    is_connected = gateway.sender.is_connected
+    return Check(
+        "nats",
+        ok=is_connected,
+        detail="connected" if is_connected else "not connected",
+        fix="" if is_connected else "start nats-server, or look at nats.url",
+    )
+
+
+async def _views(gateway: Gateway) -> Sequence[Check]:
+    try:
+        rows = await standings(gateway)
+    except (RollbookError, TimeoutError) as error:
+        fix = "see the check `nats`"
+        return [Check("ledger", ok=False, detail=str(error), fix=fix)]
+    return [
+        Check("ledger", ok=True, detail=f"ends at {rows[0]['head']}"),
+        *map(_view, rows),
+    ]
+
+
+def _view(row: dict[str, Any]) -> Check:
+    name = row["name"]
+    if row["halted"]:
+        stopped = ", ".join(
+            f"{each['aggregate']} at {each['sequence']} ({each['why']})"
+            for each in row["halted"]
+        )
+        fix = f"upgrade Rollbook, then `rollbook projection rebuild {name}`"
+        return Check(f"view {name}", ok=False, detail=f"stopped: {stopped}", fix=fix)
+    if row["lag"] > LARGEST_LAG:
+        detail = f"at {row['position']}, {row['lag']} events behind"
+        fix = "is the projections' process running? Its log says what it waits for"
+        return Check(f"view {name}", ok=False, detail=detail, fix=fix)
+    return Check(f"view {name}", ok=True, detail=f"at {row['position']}")
+
+
+async def _strange_messages(gateway: Gateway) -> Check:
+    found = await gateway.sources["audit"].database.read(anomalies)
+    if not found:
+        return Check("messages", ok=True, detail="every message in the ledger is valid")
+    named = ", ".join(f"{each.sequence} ({each.reason})" for each in found[:10])
+    return Check(
+        "messages",
+        ok=False,
+        detail=f"{len(found)} without effect: {named}",
+        fix="somebody else can write to the stream: look at the messages with "
+        "`nats stream get`, and change that user's permissions",
+    )

@@ -1,0 +1,1 @@
+"""The main job on real input: real models live their whole life in the ledger."""
