@@ -79,6 +79,7 @@ def requested(asked: Asked, incumbent: int | None, reason: str) -> Event:
         retry_of=None,
         walked_over=(),
         reason=reason,
+        incident=None,
     )
 
 

@@ -248,6 +248,7 @@ _EXAMPLES: Final[tuple[Event, ...]] = (
         retry_of=PromotionId(30),
         walked_over=(Skipped(version=Version(3), why="quarantined"),),
         reason=BECAUSE,
+        incident="INC-88",
     ),
     GateEvaluated(promotion=PROMOTION, result=PASSED),
     PromotionReadied(promotion=PROMOTION, gates=(SIGN_OFF,)),

@@ -45,6 +45,7 @@ def requested(promotion: int) -> PromotionRequested:
         retry_of=None,
         walked_over=(),
         reason=None,
+        incident=None,
     )
 
 

@@ -44,6 +44,8 @@ class PromotionRequested(Event, recorded_as="promotion.requested"):
     retry_of: PromotionId | None
     walked_over: tuple[Skipped, ...]
     reason: Reason | None
+    incident: Line | None
+    """What made a rollback necessary, as the site's tracker names it."""
 
 
 class GateResult(Part):

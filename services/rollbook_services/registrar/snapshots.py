@@ -111,6 +111,7 @@ class Snapshots:
 
 def open_snapshots(path: Path) -> Snapshots:
     """Open the registrar's snapshot file, or make it."""
+    path.touch(mode=0o600, exist_ok=True)
     engine = create_engine(f"sqlite:///{path}")
     _metadata.create_all(engine)
     return Snapshots(engine)

@@ -88,6 +88,7 @@ def request(command: RequestPromotion, decision: Decision) -> Refusal | None:
             retry_of=command.retry_of,
             walked_over=(),
             reason=command.reason,
+            incident=None,
         )
     )
     return None

@@ -154,6 +154,7 @@ def _requested(
         retry_of=None,
         walked_over=walked_over,
         reason=command.reason,
+        incident=command.incident,
     )
 
 

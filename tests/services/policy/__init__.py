@@ -1,0 +1,1 @@
+"""Gates, quorum and the built-in policy."""
