@@ -1,0 +1,46 @@
+"""What does a well-formed body of each command look like?"""
+
+from typing import Any, Final
+
+from tests.projections.facts import digest
+
+WHY: Final = {"reason": "because"}
+HOLD: Final = "0" * 8 + "-0000-7000-8000-" + "0" * 12
+
+BODIES: Final[dict[str, dict[str, Any]]] = {
+    "RegisterModel": {"model": "risk/fraud", "owners": ["risk"]},
+    "RegisterVersion": {
+        "artifact": {"uri": "s3://m/8", "digest": digest(8), "size_bytes": 5}
+    },
+    "AmendVersion": {"fields": {"description": "better"}, **WHY},
+    "DeprecateVersion": WHY,
+    "RetireVersion": WHY,
+    "QuarantineVersion": {"incident": "INC-1", **WHY},
+    "ReleaseVersion": WHY,
+    "RecordEvidence": {
+        "kind": "evaluation",
+        "subject_digest": digest(8),
+        "verdict": "pass",
+        "produced_at": "2026-05-01T09:00:00Z",
+    },
+    "RevokeEvidence": WHY,
+    "MoveAlias": {"alias": "champion", "version": 7, "expected_previous": None},
+    "PlaceHold": WHY,
+    "ReleaseHold": {"hold": HOLD, **WHY},
+    "RequestRollback": WHY,
+    "RequestPromotion": {"stage": "production", "version": 7},
+    "Approve": {"binding": digest("bound")},
+    "Reject": {"binding": digest("bound"), "comment": "no"},
+    "WithdrawVote": {},
+    "CancelPromotion": WHY,
+    "AbortPromotion": WHY,
+    "EvaluatePromotion": {},
+    "IssueToken": {
+        "token": "a" * 16,
+        "sha256": "0" * 64,
+        "principal": "svc:ci-bot",
+        "roles": ["publisher"],
+        "until": "2026-06-01T09:00:00Z",
+    },
+    "RevokeToken": WHY,
+}
