@@ -21,9 +21,7 @@ from rollbook.envelope import Actor, ActorKind, Envelope, Stamp, written
 from rollbook.event import Data, Event, revive, upcast
 from rollbook.names import (
     LARGEST,
-    CommandId,
     Digest,
-    EventId,
     KeyId,
     Principal,
     RoleName,
@@ -149,19 +147,20 @@ def integer(text: str) -> int | float:
 def _enclose(
     event: T, raw: Mapping[str, Any], leaf: Digest, sequence: int
 ) -> Envelope[T]:
+    # Its members are of these types already: validity has checked them.
     return Envelope(
         event=event,
-        id=EventId(raw["id"]),
+        id=raw["id"],
         type=raw["type"],
-        aggregate=Aggregate(raw["subject"]),
+        aggregate=raw["subject"],
         at=datetime.fromisoformat(raw["time"]),
         rev=raw["rev"],
         actor=_actor(raw["authid"], raw["authtype"], raw.get("authroles", "")),
-        command_id=CommandId(raw["commandid"]),
-        command_digest=Digest(raw.get("commanddigest", "")),
+        command_id=raw["commandid"],
+        command_digest=raw.get("commanddigest", ""),
         correlation_id=raw["correlationid"],
         causation_id=raw.get("causationid"),
-        kid=KeyId(raw["kid"]),
+        kid=raw["kid"],
         leaf=leaf,
         sequence=sequence,
         raw=raw,

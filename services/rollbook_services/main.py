@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import logging
 import os
+import ssl
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import (
     AbstractAsyncContextManager,
@@ -27,7 +28,13 @@ from rollbook.errors import Misconfigured
 from rollbook.ledger import streams
 from rollbook.ledger.bucket import DesiredBucket
 from rollbook.ledger.commands import CommandSender
-from rollbook.ledger.connection import Connection, connect, options, read_seed
+from rollbook.ledger.connection import (
+    Connection,
+    connect,
+    options,
+    read_seed,
+    trusting,
+)
 from rollbook.ledger.jetstream import JetStreamLedger
 from rollbook.names import CommandId, Digest
 from rollbook.refusals import Refusal
@@ -80,19 +87,37 @@ class Site:
     ) -> AbstractAsyncContextManager[Connection]:
         """Open a connection as one user."""
         seed = read_seed(self.seeds / f"{user}.nk")
-        return connect(self.url, user=user, seed=seed, is_appending=is_appending)
+        return connect(
+            self.url, user=user, seed=seed, tls=self._tls(), is_appending=is_appending
+        )
 
     def broker(self, user: str) -> NatsBroker:
         """Make the broker through which a service of account SERVICES listens."""
         return NatsBroker(
             self.url.split(","),
-            security=NatsNKey.from_seed(read_seed(self.seeds / f"{user}.nk")),
+            security=NatsNKey.from_seed(
+                read_seed(self.seeds / f"{user}.nk"), ssl_context=self._tls()
+            ),
             js_options={"prefix": streams.CORE_PREFIX},
             logger=BROKER_LOG,
             log_level=logging.DEBUG,
             apply_types=False,
             **options(user),
         )
+
+    @property
+    def authority(self) -> str:
+        """Return the PEM text of NATS's own authority; empty where none is named."""
+        path = self.settings.nats.ca
+        if path is None:
+            return ""
+        try:
+            return path.read_text()
+        except (OSError, UnicodeDecodeError) as error:
+            raise Misconfigured("nats.ca", f"{path} cannot be read: {error}") from error
+
+    def _tls(self) -> ssl.SSLContext | None:
+        return trusting(self.authority) if self.settings.nats.ca else None
 
 
 async def prepare(site: Site) -> None:

@@ -8,8 +8,9 @@ import asyncio
 import base64
 import signal
 import sys
-from collections.abc import AsyncIterator, Collection, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Collection, Iterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from pathlib import Path
 from typing import Final
 
 import structlog
@@ -35,6 +36,7 @@ from rollbook_services.settings import Settings
 
 ALL: Final = ("registrar", "stage", "lineage", "audit", "conductor", "gateway")
 OPERATOR: Final = "operator"
+READY_EVERY_SECONDS: Final = 10
 _VIEWS: Final[dict[str, Projection]] = {
     each.name: each for each in (STAGE, LINEAGE, AUDIT)
 }
@@ -75,7 +77,8 @@ async def serving(site: main.Site, roles: Collection[str]) -> AsyncIterator[str 
             others = [view for view in main.VIEWS if view.name not in sources]
             sources |= await main.sources_of(stack, site, others)
             url = await stack.enter_async_context(main.gateway(site, sources, names))
-            credentials.note(url=url)
+            # Another role of the same directory may have renewed tokens meanwhile.
+            read_credentials(credentials.file).note(url=url)
         yield url
 
 
@@ -92,11 +95,33 @@ def write(site: main.Site, credentials: Credentials, event_key: bytes) -> None:
         }
     credentials.note(
         nats_url=site.url,
+        nats_ca=site.authority,
         origin=site.settings.server.origin,
         event_key=base64.b64encode(event_key).decode(),
         token=credentials.operator_token(),
         agents=agents,
     )
+
+
+@contextmanager
+def _shown_in(file: Path | None) -> Iterator[None]:
+    """Keep a file young: an old one, or none, says that the loop hangs or is gone."""
+    if file is None:
+        yield
+        return
+    loop = asyncio.get_running_loop()
+
+    def touch() -> None:
+        nonlocal due
+        file.touch(mode=0o600)
+        due = loop.call_later(READY_EVERY_SECONDS, touch)
+
+    due: asyncio.Handle = loop.call_soon(touch)
+    try:
+        yield
+    finally:
+        due.cancel()
+        file.unlink(missing_ok=True)
 
 
 async def run(settings: Settings, roles: Sequence[str]) -> None:
@@ -121,4 +146,5 @@ async def run(settings: Settings, roles: Sequence[str]) -> None:
         log.info("ready", roles=list(roles or ALL), url=url)
         sys.stdout.write(f"Ready: {', '.join(roles or ALL)}  {url or ''}\n")
         sys.stdout.flush()
-        await stopping.wait()
+        with _shown_in(settings.server.ready_file):
+            await stopping.wait()

@@ -3,10 +3,20 @@
 `rollbook.toml`, then `ROLLBOOK_<SECTION>__<KEY>`; every field says what it is for.
 """
 
+import ipaddress
+import tomllib
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Final, Literal
+from urllib.parse import urlsplit
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+)
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -14,7 +24,10 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
-Role = Literal["registrar", "projections", "conductor", "gateway"]
+from rollbook.errors import Misconfigured
+
+FILE: Final = "rollbook.toml"
+SCHEMES: Final = ("nats", "tls")
 
 
 class _Section(BaseModel):
@@ -37,6 +50,16 @@ class Server(_Section):
     port: int = Field(
         0, ge=0, le=65535, description="the gateway's port; 0 takes a free one"
     )
+    behind_tls: bool = Field(
+        False,
+        description="TLS ends in front of the gateway, at a proxy; without it the "
+        "gateway listens on loopback only",
+    )
+    ready_file: Path | None = Field(
+        None,
+        description="a file touched every 10 s while the services of `rollbook serve` "
+        "are ready, for health checks; keep it on a tmpfs",
+    )
 
 
 class Nats(_Section):
@@ -47,6 +70,11 @@ class Nats(_Section):
     )
     port: int = Field(
         0, ge=0, le=65535, description="the embedded server's port; 0 takes a free one"
+    )
+    ca: Path | None = Field(
+        None,
+        description="PEM file of the authority behind tls:// addresses; empty: those "
+        "this machine trusts",
     )
     seeds: Path | None = Field(
         None, description="the folder with one <user>.nk seed file per NATS user"
@@ -87,7 +115,7 @@ class Settings(BaseSettings):
         env_nested_delimiter="__",
         extra="forbid",
         frozen=True,
-        toml_file="rollbook.toml",
+        toml_file=FILE,
     )
 
     server: Server = Field(Server(), description="the process and its HTTP face")
@@ -111,3 +139,69 @@ class Settings(BaseSettings):
         """Return where a projection lives."""
         given: SecretStr = getattr(self.database, view)
         return given.get_secret_value() or f"sqlite:///{self.server.data}/{view}.db"
+
+
+def load(**given: Any) -> Settings:
+    """Read all settings, these arguments first; Misconfigured names what is wrong."""
+    try:
+        settings = Settings(**given)
+    except ValidationError as error:
+        fault = error.errors()[0]
+        name = ".".join(str(part) for part in fault["loc"])
+        if fault["type"] == "extra_forbidden":
+            remedy = (
+                f"there is no such setting; remove it from {FILE} or the environment"
+            )
+        else:
+            remedy = fault["msg"].removeprefix("Value error, ")
+        raise Misconfigured(name or FILE, remedy) from error
+    except (tomllib.TOMLDecodeError, OSError) as error:
+        raise Misconfigured(FILE, f"it cannot be read as TOML: {error}") from error
+    check(settings)
+    return settings
+
+
+def check(settings: Settings) -> None:
+    """Refuse what would give secrets or facts away; Misconfigured names the fix."""
+    server, nats = settings.server, settings.nats
+    if not is_loopback(server.host) and not server.behind_tls:
+        raise Misconfigured(
+            "server.host",
+            f"on {server.host} tokens would travel in the clear: put a proxy with TLS "
+            "in front and say so with server.behind_tls, or listen on 127.0.0.1",
+        )
+    addresses = [each.strip() for each in nats.url.split(",") if each.strip()]
+    for address in addresses:
+        _check_address(address)
+    if nats.ca and not any(each.startswith("tls://") for each in addresses):
+        raise Misconfigured(
+            "nats.ca", "only tls:// addresses need it: write nats.url with tls://"
+        )
+    if len(addresses) > 1 and nats.replicas == 1:
+        raise Misconfigured(
+            "nats.replicas",
+            f"one replica on {len(addresses)} servers loses the ledger with its one "
+            "disk: set it to 3",
+        )
+
+
+def _check_address(address: str) -> None:
+    parts = urlsplit(address)
+    if parts.scheme not in SCHEMES or not parts.hostname:
+        raise Misconfigured(
+            "nats.url", f"{address!r} is no address: write tls://host:4222"
+        )
+    if parts.scheme == "nats" and not is_loopback(parts.hostname):
+        raise Misconfigured(
+            "nats.url",
+            f"{address} would carry tokens in the clear: write tls://, and name the "
+            "authority of its certificate with nats.ca",
+        )
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether what is said to this host stays on this machine."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

@@ -106,6 +106,7 @@ class Agent:
                             user=self._settings.user,
                             seed=self._settings.seed,
                             credential=self._settings.token,
+                            authority=self._settings.nats_ca,
                         )
                     )
                 except Unavailable as error:

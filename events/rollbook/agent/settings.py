@@ -35,6 +35,8 @@ class Settings:
     seed: str = field(repr=False)
     token: str = field(repr=False)
     options: DriverOptions
+    nats_ca: str = ""
+    """PEM text; empty where the machine trusts NATS's certificate already."""
     driver: str = "symlink"
     resync_seconds: float = RESYNC_SECONDS
 
@@ -56,6 +58,7 @@ class _Credentials(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     nats_url: str
+    nats_ca: str = ""
     event_key: str
     origin: str
     agents: dict[str, _Identity]
@@ -84,6 +87,7 @@ def load(
         stage=stage,
         target=target,
         nats_url=found.nats_url,
+        nats_ca=found.nats_ca,
         trusted=Trusted(found.origin, _public(found.event_key, credentials)),
         user=identity.user,
         seed=identity.seed,

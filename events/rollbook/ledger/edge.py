@@ -15,7 +15,7 @@ from rollbook.errors import Unavailable
 from rollbook.ledger.asking import request
 from rollbook.ledger.bucket import DesiredBucket
 from rollbook.ledger.commands import CommandSender
-from rollbook.ledger.connection import connect
+from rollbook.ledger.connection import connect, trusting
 
 LEASE_PREFIX: Final = "rollbook.lease.edge."
 WAKE_PREFIX: Final = "rollbook.wake."
@@ -72,11 +72,15 @@ class Edge:
 
 @asynccontextmanager
 async def edge(
-    url: str, *, user: str, seed: str, credential: str
+    url: str, *, user: str, seed: str, credential: str, authority: str = ""
 ) -> AsyncIterator[Edge]:
-    """Connect as an agent; Unavailable when no server answers."""
+    """Connect as an agent; Unavailable when no server answers.
+
+    `authority` is PEM text; without it the authorities of this machine are trusted.
+    """
+    tls = trusting(authority) if authority else None
     # A report is kept until it is answered, so nothing may be sent behind our back.
-    async with connect(url, user=user, seed=seed, is_appending=True) as client:
+    async with connect(url, user=user, seed=seed, tls=tls, is_appending=True) as client:
         yield Edge(
             user=user,
             credential=credential,

@@ -24,6 +24,7 @@ MAX_MESSAGE_BYTES: Final = 32 * 1024
 ANSWER_TIMEOUT_SECONDS: Final = 10.0
 
 _SECOND: Final = 1_000_000_000
+_NO_LEADER: Final = 10008
 _NOT_FOUND: Final = 10059
 # A site may place its streams and describe them; the server adds its own metadata.
 _FREE: Final = frozenset({"metadata", "placement", "description", "num_replicas"})
@@ -260,6 +261,8 @@ async def _ask(client: Client, subject: str, body: object) -> dict[str, Any]:
 
 def _refuse_error(answer: Mapping[str, Any], setting: str) -> None:
     error = answer.get("error")
+    if error and error.get("err_code") == _NO_LEADER:
+        raise Unavailable(f"the NATS cluster has no leader yet, needed for {setting}")
     if error:
         raise Misconfigured(
             setting,

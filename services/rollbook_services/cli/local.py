@@ -26,14 +26,14 @@ def up(
     import uvloop
 
     from rollbook_services.local.up import run
-    from rollbook_services.settings import Settings
+    from rollbook_services.settings import load
 
     server = {"data": data, "port": port, "host": host}
     given: dict[str, Any] = {
         "server": _told(server),
         "nats": _told({"port": nats_port}),
     }
-    uvloop.run(run(Settings(**_told(given))))
+    uvloop.run(run(load(**_told(given))))
 
 
 @click.command("serve")
@@ -49,9 +49,9 @@ def serve(roles: tuple[str, ...], data: Path | None) -> None:
     import asyncio
 
     from rollbook_services.serving import run
-    from rollbook_services.settings import Settings
+    from rollbook_services.settings import load
 
-    asyncio.run(run(Settings(**_told({"server": _told({"data": data})})), roles))
+    asyncio.run(run(load(**_told({"server": _told({"data": data})})), roles))
 
 
 @click.command("demo")

@@ -40,6 +40,7 @@ _COMMANDS: Final[dict[str, tuple[str, str, str]]] = {
     "lineage": ("lineage", "lineage", "What a version was made from, and for."),
     "projection": ("projection", "projection", "Views: list, rebuild, compare."),
     "agent": ("agent", "agent", "Deployment agents: run."),
+    "admin": ("admin", "admin", "Separate processes: streams, hand-out."),
     "token": ("token", "token", "Tokens: create, list, revoke."),
     "completion": ("completion", "completion", "Shell completion: bash, zsh, fish."),
 }

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
+from rollbook.errors import Misconfigured
 from rollbook_services import logs, main
 from rollbook_services.credentials import agent_name
 from rollbook_services.local.accounts import agent
@@ -40,6 +41,12 @@ async def running(settings: Settings) -> AsyncIterator[Ready]:
 
     Raises Misconfigured when another process runs on the data directory.
     """
+    if settings.nats.url:
+        raise Misconfigured(
+            "nats.url",
+            "`rollbook up` runs a NATS server of its own: take the setting away, or "
+            "run `rollbook serve` over yours",
+        )
     data = settings.server.data
     data.mkdir(mode=0o700, parents=True, exist_ok=True)
     agents = [

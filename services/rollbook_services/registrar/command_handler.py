@@ -6,11 +6,11 @@ try with the same command id finds out which, by the same loop.
 
 import asyncio
 import random
-from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
+from weakref import WeakValueDictionary
 
 import rfc8785
 
@@ -74,7 +74,10 @@ class CommandHandler:
         """Hold what the write path needs."""
         self._ledger, self._cache, self._signer = ledger, cache, signer
         self._origin, self._edge = origin, edge
-        self._lanes: defaultdict[Aggregate, asyncio.Lock] = defaultdict(asyncio.Lock)
+        # A lock lives as long as somebody holds it or waits for it.
+        self._lanes: WeakValueDictionary[Aggregate, asyncio.Lock] = (
+            WeakValueDictionary()
+        )
 
     async def handle(self, request: Request, actor: Actor) -> Recorded | Refusal:
         """Record what the command decides, once, or say why not.
@@ -87,13 +90,9 @@ class CommandHandler:
         except rfc8785.CanonicalizationError as error:
             return unserialisable(str(error))
         aggregate = aggregate_of(request.command)
-        lane = self._lanes[aggregate]
-        try:
-            async with lane:
-                return await self._record(request, actor, aggregate, digest)
-        finally:
-            if not lane.locked():
-                self._lanes.pop(aggregate, None)
+        lane = self._lanes.setdefault(aggregate, asyncio.Lock())
+        async with lane:
+            return await self._record(request, actor, aggregate, digest)
 
     async def _record(
         self, request: Request, actor: Actor, aggregate: Aggregate, digest: Digest

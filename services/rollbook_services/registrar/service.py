@@ -24,7 +24,7 @@ from rollbook.commands.wire import (
     Request,
 )
 from rollbook.envelope import Actor
-from rollbook.errors import Unacknowledged, Unavailable, UnreadableEvent
+from rollbook.errors import RollbookError, Unacknowledged
 from rollbook.ledger.protocol import Ledger
 from rollbook.problems import code_of
 from rollbook.refusals import Refusal, foreign_credential, invalid
@@ -79,7 +79,7 @@ class Registrar:
             if not fits(subject, actor):
                 return _problem(foreign_credential(subject))
             outcome = await self._handler.handle(request, actor)
-        except (Unacknowledged, Unavailable, UnreadableEvent) as error:
+        except (RollbookError, TimeoutError, OSError) as error:
             return _failure(error)
         if isinstance(outcome, Refusal):
             log.info(
@@ -183,8 +183,8 @@ async def follow(ledger: Ledger, cache: Cache) -> None:
             async for batch in ledger.replay(after=position):
                 await cache.follow(batch)
                 position = batch[-1].sequence
-        except (Unavailable, TimeoutError) as error:
-            log.warning("ledger_not_followed", error=str(error))
+        except (RollbookError, TimeoutError, OSError) as error:
+            log.warning("ledger_not_followed", position=position, error=str(error))
         await asyncio.sleep(FOLLOW_EVERY_SECONDS)
 
 

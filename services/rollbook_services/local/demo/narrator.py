@@ -7,7 +7,7 @@ from typing import Final, TextIO, TypeVar
 from rollbook.errors import RollbookError
 
 Found = TypeVar("Found")
-WAIT_SECONDS: Final = 20.0
+WAIT_SECONDS: Final = 30.0
 _LOOK_EVERY_SECONDS: Final = 0.05
 
 
