@@ -26,6 +26,7 @@ WATCH_SECONDS: Final = 1.0
 FETCH_SECONDS: Final = 5.0
 FEW: Final = 500  # messages behind, beyond which replay is faster than the durable
 QUEUED: Final = 1_000
+REST_SECONDS: Final = 0.5  # the rest of an atomic batch is in the stream already
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -85,9 +86,7 @@ class Follower:
 
     async def _write(self) -> None:
         while True:
-            batch = [await self._arrived.get()]
-            while not self._arrived.empty():
-                batch.append(self._arrived.get_nowait())
+            batch = await self._decisions()
             batch.sort(key=_sequence)  # redelivered messages come out of order
             try:
                 async with self._turn:
@@ -100,6 +99,18 @@ class Follower:
             for message in batch:
                 if _sequence(message) <= self.projector.position:
                     await message.ack()
+
+    async def _decisions(self) -> list[NatsMessage]:
+        """Take what has arrived, and the rest of a decision that has begun.
+
+        The events of one atomic batch became true together: nobody sees half of it.
+        """
+        batch = [await self._arrived.get()]
+        with suppress(TimeoutError):
+            async with asyncio.timeout(REST_SECONDS):
+                while not self._arrived.empty() or _goes_on(batch):
+                    batch.append(await self._arrived.get())
+        return batch
 
     async def _watch(self, subscriber: _Subscriber) -> None:
         """Notice what no error tells: a subscription that died, a slow durable."""
@@ -211,6 +222,11 @@ async def _as_it_is(message: NatsMessage) -> NatsMessage:
 def _first(group: BaseExceptionGroup[RollbookError]) -> RollbookError:
     first = group.exceptions[0]
     return _first(first) if isinstance(first, BaseExceptionGroup) else first
+
+
+def _goes_on(batch: list[NatsMessage]) -> bool:
+    headers = max(batch, key=_sequence).headers
+    return "Nats-Batch-Id" in headers and "Nats-Batch-Commit" not in headers
 
 
 def _sequence(message: NatsMessage) -> int:

@@ -14,6 +14,7 @@ from contextlib import (
 )
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, cast
 
@@ -49,6 +50,7 @@ from rollbook_projections.stage.declaration import STAGE
 from rollbook_services.conductor import service as conductor_service
 from rollbook_services.conductor.conductor import Conductor
 from rollbook_services.conductor.handlers import CONDUCTOR
+from rollbook_services.gateway import promises
 from rollbook_services.gateway import service as gateway_service
 from rollbook_services.gateway.gateway import Gateway, Source, ViewName
 from rollbook_services.gateway.jobs import Jobs
@@ -91,6 +93,11 @@ class Site:
             self.url, user=user, seed=seed, tls=self._tls(), is_appending=is_appending
         )
 
+    @property
+    def is_sys(self) -> bool:
+        """Tell whether this process may ask the servers for their settings."""
+        return (self.seeds / "sys.nk").exists()
+
     def broker(self, user: str) -> NatsBroker:
         """Make the broker through which a service of account SERVICES listens."""
         return NatsBroker(
@@ -126,7 +133,7 @@ async def prepare(site: Site) -> None:
     Raises Misconfigured with the remedy when a promise of the ledger cannot be kept.
     """
     nats = site.settings.nats
-    if (site.seeds / "sys.nk").exists():
+    if site.is_sys:
         async with site.connect("sys") as system:
             await streams.check_server(system)
     if not nats.manage_streams:
@@ -260,6 +267,7 @@ async def gateway(
             jobs=Jobs(jobs),
             now=EDGE.now,
             stopping=asyncio.Event(),
+            checks=(partial(promises.look, site.connect, is_sys=site.is_sys),),
         )
         yield await stack.enter_async_context(
             gateway_service.serve(parts, host=server.host, port=server.port)

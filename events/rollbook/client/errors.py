@@ -49,6 +49,14 @@ class ProblemError(errors.RollbookError):
         Exception.__init__(self, message)
 
     @property
+    def told(self) -> str:
+        """Return the message with the names of the people in it, for people."""
+        told, people = self.message, self.detail.get("people")
+        for principal, name in (people or {}).items():
+            told = told.replace(str(principal), str(name))
+        return told
+
+    @property
     def exit(self) -> int:
         """Return the exit code a program ends with after this."""
         if self.exit_code is not None:

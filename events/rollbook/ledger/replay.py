@@ -172,7 +172,9 @@ async def read_subject(source: Source, subject: str, *, after: int) -> list[Mess
         while True:
             answer = await questions.ask(start, BATCH, of=subject)
             await questions.wait(answer)
-            found += answer.messages
+            if answer.messages:
+                found += answer.messages
+                waiting = pauses.until(source.deadline_seconds)
             start = answer.next
             if answer.pending == 0:
                 return found

@@ -41,7 +41,7 @@ def _of_ours(error: BaseException, *, verbose: bool) -> int:
 
     match error:
         case ProblemError():
-            say(f"error: {error.message}  [{error.code}]")
+            say(f"error: {error.told}  [{error.code}]")
             for line in hints(error.detail):
                 say(f"  {line}")
             return error.exit
@@ -92,7 +92,7 @@ def hints(detail: Mapping[str, Any]) -> list[str]:
             if isinstance(near, list)
             else f"near: {near}"
         )
-    said = {"errors", "gates", "near", "seq", "trace_id"}
+    said = {"errors", "gates", "near", "people", "seq", "trace_id"}
     lines += [
         f"{name}: {value if isinstance(value, str) else json.dumps(value)}"
         for name, value in detail.items()

@@ -1,6 +1,7 @@
 """Who is behind a pseudonym? Names stay out of the ledger, so they can be forgotten."""
 
 import base64
+import re
 import secrets
 import threading
 import unicodedata
@@ -16,6 +17,7 @@ from rollbook.names import Principal
 
 LONGEST_NAME: Final = 100
 _PSEUDONYM_CHARACTERS: Final = 13
+_PERSON: Final = re.compile(rb"prn:[a-z2-7]{13}")
 
 _metadata: Final = MetaData()
 _people: Final = Table(
@@ -24,6 +26,11 @@ _people: Final = Table(
     Column("principal", String(17), primary_key=True),
     Column("name", String(LONGEST_NAME), nullable=False, unique=True),
 )
+
+
+def persons_in(text: bytes) -> set[str]:
+    """Find the pseudonyms in what is about to be shown."""
+    return {found.decode() for found in _PERSON.findall(text)}
 
 
 class People:

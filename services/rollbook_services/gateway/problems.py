@@ -15,6 +15,7 @@ from starlette.responses import Response
 from rollbook.commands.wire import Problem
 from rollbook.errors import RollbookError
 from rollbook.problems import CODES, Code
+from rollbook_services.gateway.people import People, persons_in
 
 MEDIA_TYPE: Final = "application/problem+json"
 _STANDARD: Final = frozenset({"type", "title", "status", "detail", "code", "reason"})
@@ -59,8 +60,8 @@ def not_found(what: str, reference: object) -> Declined:
     )
 
 
-def answer(problem: Problem) -> Response:
-    """Write a problem document."""
+def answer(problem: Problem, people: People | None = None) -> Response:
+    """Write a problem document, with the names of the people in it."""
     known = CODES.get(problem.code, _UNKNOWN)
     members = {
         name: part for name, part in problem.detail.items() if name not in _STANDARD
@@ -74,6 +75,9 @@ def answer(problem: Problem) -> Response:
         "reason": problem.reason,
         **members,
     }
+    if people is not None:
+        told = orjson.dumps(document, default=str)
+        document["people"] = people.names(persons_in(told))
     return Response(
         orjson.dumps(document, default=str),
         status_code=known.http,
@@ -95,7 +99,7 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(Declined)
     async def declined_(_: Request, error: Declined) -> Response:
-        return answer(error.problem)
+        return answer(error.problem, app.state.gateway.people)
 
     @app.exception_handler(RequestValidationError)
     async def parameters(_: Request, error: RequestValidationError) -> Response:

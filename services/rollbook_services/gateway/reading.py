@@ -20,11 +20,11 @@ from rollbook_projections.view import View
 from rollbook_services.gateway.credentials import Reader, authenticate
 from rollbook_services.gateway.gateway import Gateway, Source, ViewName
 from rollbook_services.gateway.moments import read_moment
+from rollbook_services.gateway.people import persons_in
 from rollbook_services.gateway.problems import declined, invalid
 
 WAIT_SECONDS: Final = 2.0
 LONGEST_WAIT_SECONDS: Final = 30.0
-_PERSON: Final = re.compile(rb'"(prn:[a-z2-7]{13})"')
 _PREFER_WAIT: Final = re.compile(r"(?:^|[,;\s])wait=(\d{1,4})(?:$|[,;\s])")
 
 T = TypeVar("T")
@@ -81,7 +81,7 @@ class Reading:
         """Write the answer, with the names of the people in it."""
         # Names of columns are a kind of str of their own.
         body = orjson.dumps(data, default=str, option=orjson.OPT_NON_STR_KEYS)
-        persons = {found.decode() for found in _PERSON.findall(body)}
+        persons = persons_in(body)
         rest = {
             "seq": sequence,
             "as_of": {"seq": sequence if self.as_of is None else self.as_of}

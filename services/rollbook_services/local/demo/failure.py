@@ -86,7 +86,7 @@ def quarantine(scene: Scene) -> None:
     refused = refusal_of(lambda: scene.ci.ask_for(3, "production", "try again"))
     scene.narrator.claim(
         "alice puts version 3 in quarantine, and the pipeline's next try is refused: "
-        f'"{refused.message}"',
+        f'"{refused.told}"',
         refused.code == "version-quarantined",
         refused.code,
     )
@@ -109,7 +109,7 @@ def roll_back_further(scene: Scene, scan: Any) -> None:
     tell.claim(f"the old tree reads the scan as {read}", read == SLICE, read)
     refused = refusal_of(lambda: scene.alice.roll_back("production", "further"))
     tell.claim(
-        f'before version 1 there was nothing, and that is said: "{refused.message}"',
+        f'before version 1 there was nothing, and that is said: "{refused.told}"',
         refused.reason == "nothing_to_roll_back_to",
         refused.reason,
     )

@@ -74,13 +74,13 @@ def first_to_production(scene: Scene) -> None:
     refused = refusal_of(lambda: alice.approve(promotion, "looks good to me"))
     tell.claim(
         "alice is a reviewer, but may not approve what she asked for: "
-        f'"{refused.message}"',
+        f'"{refused.told}"',
         refused.code == "separation-of-duties",
         refused.code,
     )
     refused = refusal_of(lambda: scene.ci.approve(promotion, "tests are green"))
     tell.claim(
-        f'a program may not approve either: "{refused.message}"',
+        f'a program may not approve either: "{refused.told}"',
         refused.code == "forbidden",
         refused.code,
     )
