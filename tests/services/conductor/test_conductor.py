@@ -29,7 +29,7 @@ from tests.support.conducting import (
     requested,
     rounds,
 )
-from tests.support.nats import NatsServer, ask
+from tests.support.nats import LOOK_AGAIN_SECONDS, NatsServer, ask
 from tests.support.recorder import Recorder
 
 KEY = "production.main.acme.fraud"
@@ -307,12 +307,12 @@ async def test_the_mirror_follows_the_bucket(
         info = await ask(edge, "$JS.API.STREAM.INFO.DESIRED", stream)
         return info["state"].get("subjects")
 
-    found: list[object] = []
-    for _ in range(500):
-        found = [await keys()]
-        if found[0]:
-            break
-    assert found == [{f"$KV.DESIRED.{KEY}": 1}]
+    async with asyncio.timeout(30):
+        found = await keys()
+        while not found:
+            await asyncio.sleep(LOOK_AGAIN_SECONDS)
+            found = await keys()
+    assert found == {f"$KV.DESIRED.{KEY}": 1}
 
 
 def _written(revision: int) -> Written:
