@@ -26,10 +26,12 @@ bench *arguments:
 golden:
     python -m tests.support.golden
 
-# Writes the generated pages: all events, the states of a promotion.
+# Writes the generated pages: all events, promotion states, problems, commands.
 page:
     python -m tests.support.page
     python -m tests.support.states
+    python -m tests.support.problem_page
+    python -m tests.support.command_page
 
 # Tests the documents: README's commands, links, names.
 docs *arguments:

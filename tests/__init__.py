@@ -1,0 +1,1 @@
+"""The three folders' tests, and those that cross them."""

@@ -22,7 +22,7 @@ from rollbook_projections.audit.handlers import AUDIT
 from rollbook_projections.lineage.declaration import LINEAGE
 from rollbook_projections.projection import Projection
 from rollbook_projections.stage.declaration import STAGE
-from rollbook_services import logs, main
+from rollbook_services import collector, logs, main
 from rollbook_services.credentials import (
     CONDUCTOR,
     Credentials,
@@ -110,17 +110,19 @@ def _shown_in(file: Path | None) -> Iterator[None]:
         yield
         return
     loop = asyncio.get_running_loop()
+    next_touch: asyncio.TimerHandle | None = None
 
     def touch() -> None:
-        nonlocal due
+        nonlocal next_touch
         file.touch(mode=0o600)
-        due = loop.call_later(READY_EVERY_SECONDS, touch)
+        next_touch = loop.call_later(READY_EVERY_SECONDS, touch)
 
-    due: asyncio.Handle = loop.call_soon(touch)
+    touch()
     try:
         yield
     finally:
-        due.cancel()
+        if next_touch is not None:
+            next_touch.cancel()
         file.unlink(missing_ok=True)
 
 
@@ -143,8 +145,9 @@ async def run(settings: Settings, roles: Sequence[str]) -> None:
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
     site = main.Site(settings, settings.nats.url, settings.nats.seeds)
     async with serving(site, roles or ALL) as url:
+        collector.relax()
         log.info("ready", roles=list(roles or ALL), url=url)
-        sys.stdout.write(f"Ready: {', '.join(roles or ALL)}  {url or ''}\n")
-        sys.stdout.flush()
         with _shown_in(settings.server.ready_file):
+            sys.stdout.write(f"Ready: {', '.join(roles or ALL)}  {url or ''}\n")
+            sys.stdout.flush()
             await stopping.wait()

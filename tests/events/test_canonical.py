@@ -1,5 +1,6 @@
 """Is what the fast way writes what the reference writes, byte for byte?"""
 
+import base64
 from typing import Any
 
 import pytest
@@ -7,7 +8,7 @@ import rfc8785
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from rollbook import canonical
+from rollbook import canonical, codec
 
 NUMBERS = (
     st.integers(-(2**54), 2**54)
@@ -52,3 +53,19 @@ def test_the_fast_way_writes_what_the_reference_writes(value: object) -> None:
 def test_fractions_of_any_size_are_written_alike(exponent: int, digits: float) -> None:
     value = [digits * 10.0**exponent, round(digits, 3) * 10.0**exponent]
     assert canonical.dumps(value) == rfc8785.dumps(value)
+
+
+@given(st.dictionaries(st.text(), VALUES), st.binary(min_size=64, max_size=64))
+@example({"source": '"source":', "x": '","source":"'}, bytes(64))
+def test_a_signature_is_cut_in_where_it_would_have_been_written(
+    data: dict[str, Any], signature: bytes
+) -> None:
+    event: dict[str, Any] = {"source": "//o", "subject": "s", "time": "t"}
+    fields = {**event, "rev": 1, "data": data}
+    try:
+        message = codec.message_to_sign(fields)
+    except (rfc8785.CanonicalizationError, UnicodeEncodeError):
+        return
+    sig = base64.b64encode(signature).decode()
+    body = codec.with_signature(message, signature)
+    assert body == rfc8785.dumps({**fields, "sig": sig})

@@ -1,0 +1,1 @@
+"""Decisions and surfaces: rules, conductor, gateway, command line."""

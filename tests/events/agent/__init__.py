@@ -1,0 +1,1 @@
+"""Agents: what they read, verify, apply and report."""

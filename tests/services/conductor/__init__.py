@@ -1,0 +1,1 @@
+"""Dispatch, desired documents, leases."""

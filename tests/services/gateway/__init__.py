@@ -1,0 +1,1 @@
+"""HTTP: what is asked, what is answered, what is refused."""

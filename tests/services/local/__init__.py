@@ -1,0 +1,1 @@
+"""NATS as this project configures it."""

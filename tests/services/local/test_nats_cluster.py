@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import json
 from pathlib import Path
 
 import nats.errors
@@ -44,16 +43,8 @@ async def provisioned(cluster: NatsCluster) -> None:
         cluster.client("core-admin") as core,
         cluster.client("edge-admin") as edge,
     ):
-        await has_leader(core)
+        await cluster.has_leader()
         await streams.provision(core, edge, replicas=3, feed_readers=["reader"])
-
-
-async def has_leader(admin: Client) -> None:
-    while True:
-        with contextlib.suppress(nats.errors.Error):
-            answer = json.loads((await admin.request("$JS.API.INFO", timeout=1)).data)
-            if "error" not in answer:
-                return
 
 
 async def appended(registrar: Client) -> int:

@@ -1,0 +1,1 @@
+"""Do the files of deploy/ say what is true?"""
