@@ -99,14 +99,31 @@ def message_to_sign(fields: Mapping[str, Any]) -> bytes:
 
 def signed(fields: Mapping[str, Any], signature: bytes) -> bytes:
     """Write the canonical bytes that the ledger keeps."""
-    sig = base64.b64encode(signature).decode()
-    return canonical.dumps({**fields, "sig": sig})
+    return with_signature(message_to_sign(fields), signature)
+
+
+def with_signature(message: bytes, signature: bytes) -> bytes:
+    """Turn the message that was signed into the canonical bytes with `sig`.
+
+    `sig` comes before `source`; after that come only texts, in which a quotation
+    mark is escaped, so the last `"source":` is the event's own.
+    """
+    unsigned = message.removeprefix(SIGNATURE_LABEL)
+    before, name, after = unsigned.rpartition(b'"source":')
+    return b'%b"sig":"%b",%b%b' % (before, base64.b64encode(signature), name, after)
 
 
 def read(raw: Mapping[str, Any], body: bytes, sequence: int) -> Envelope[Event]:
     """Read an accepted event; UnreadableEvent when this release does not know it."""
     event = revive(raw["type"], data_of(raw))
     return _enclose(event, raw, leaf_hash(body), sequence)
+
+
+def enclose(
+    event: Event, raw: Mapping[str, Any], leaf: Digest, sequence: int
+) -> Envelope[Event]:
+    """Put an event that was just recorded into the envelope that `read` would."""
+    return _enclose(event, raw, leaf, sequence)
 
 
 def read_data(raw: Mapping[str, Any], leaf: Digest, sequence: int) -> Envelope[Data]:

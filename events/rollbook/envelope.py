@@ -62,9 +62,8 @@ def uuid7(at: datetime, chance: bytes) -> EventId:
 
 def written(at: datetime) -> str:
     """Write an instant as the ledger does: UTC, three decimals, Z."""
-    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.") + (
-        f"{at.microsecond // 1000:03d}Z"
-    )
+    text = at.astimezone(UTC).isoformat(timespec="milliseconds")
+    return text.removesuffix("+00:00") + "Z"
 
 
 E = TypeVar("E", covariant=True)

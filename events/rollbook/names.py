@@ -3,7 +3,13 @@
 from typing import Annotated, Final, NewType
 
 from annotated_types import Ge, Le
-from pydantic import AfterValidator, AllowInfNan, AwareDatetime, StringConstraints
+from pydantic import (
+    AfterValidator,
+    AllowInfNan,
+    AwareDatetime,
+    BeforeValidator,
+    StringConstraints,
+)
 
 LARGEST: Final = 2**53 - 1  # the largest integer that RFC 8785 can write
 LONGEST_NAME: Final = 100
@@ -11,6 +17,7 @@ LONGEST_REASON: Final = 500
 LARGEST_BODY: Final = 31_744  # bytes; the server counts headers, its limit is 32 KiB
 
 NAME_PATTERN: Final = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,99}$"
+_TOO_LARGE: Final = 2**1023  # for a double
 _PART: Final = r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}"
 
 
@@ -24,6 +31,15 @@ def _is_not_a_number(alias: str) -> str:
     if alias == "latest" or alias.removeprefix("v").isdigit():
         raise ValueError("reserved: 'latest' and numbers name versions, not aliases")
     return alias
+
+
+def _is_exact(number: object) -> object:
+    """Refuse an integer that would silently become another one as a double."""
+    if isinstance(number, int) and (
+        abs(number) >= _TOO_LARGE or int(float(number)) != number
+    ):
+        raise ValueError("no double is exactly this integer; send it as text")
+    return number
 
 
 # `team/name` or `name`; an identity for ever, never reused.
@@ -105,7 +121,12 @@ Reason = NewType(
     ],
 )
 Finite = Annotated[float, AllowInfNan(False)]
-Scalar = bool | Annotated[int, Ge(-LARGEST), Le(LARGEST)] | Finite | Prose
+Scalar = (
+    bool
+    | Annotated[int, Ge(-LARGEST), Le(LARGEST)]
+    | Annotated[Finite, BeforeValidator(_is_exact)]
+    | Prose
+)
 Metrics = dict[Line, Finite]
 Tags = dict[Line, Prose]
 Parameters = dict[Line, Scalar]

@@ -113,9 +113,11 @@ def standing(connection: Connection, table: Table = CHECKPOINT) -> Standing | No
 
 def place(connection: Connection) -> tuple[int, int] | None:
     """Read generation and position alone."""
-    columns = select(CHECKPOINT.c.generation, CHECKPOINT.c.position)
-    row = connection.execute(columns).one_or_none()
-    return None if row is None else (row.generation, row.position)
+    row = connection.exec_driver_sql(_PLACE).one_or_none()
+    return None if row is None else (row[0], row[1])
+
+
+_PLACE: Final = "SELECT generation, position FROM checkpoint"  # asked at every event
 
 
 def record(

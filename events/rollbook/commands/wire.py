@@ -7,6 +7,7 @@ and its credential in a header; every request is answered, also with a no.
 from collections.abc import Mapping
 from typing import Annotated, Any, Final, Literal
 
+import orjson
 from pydantic import BaseModel, ConfigDict, Field
 
 from rollbook.commands.access import IssueToken, RevokeToken
@@ -57,6 +58,13 @@ class Problem(BaseModel):
     reason: str
     message: str
     detail: Mapping[str, Any] = Field(default_factory=dict)
+
+
+def write_reply(reply: Done | Problem) -> bytes:
+    """Write an answer; one with events is JSON all through, which orjson does best."""
+    if isinstance(reply, Done):
+        return orjson.dumps(vars(reply))
+    return reply.model_dump_json().encode()
 
 
 Reply = Annotated[Done | Problem, Field(discriminator="status")]

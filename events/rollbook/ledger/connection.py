@@ -195,7 +195,13 @@ async def _open(
                 "give the server this user's public key, or the client the right seed",
             )
 
-    telling["error_cb"] = failed
+    away = options["disconnected_cb"]
+
+    async def disconnected() -> None:
+        _fail_requests(client)
+        await away()
+
+    telling["error_cb"], telling["disconnected_cb"] = failed, disconnected
     try:
         async with asyncio.timeout(timeout_seconds):
             await client.connect(
@@ -205,3 +211,15 @@ async def _open(
         cause = last_error or error
         raise Unavailable(f"NATS at {url} does not answer ({cause!r})") from error
     is_open = True
+
+
+def _fail_requests(client: Client) -> None:
+    """Fail what waits for an answer: it went with the connection.
+
+    nats-py lets each request wait for its time-out; who asks again at once, or reads
+    back what became of an append, is through as soon as the server is back.
+    """
+    for answer in list(client._resp_map.values()):  # noqa: SLF001
+        if not answer.done():
+            answer.set_exception(nats.errors.ConnectionReconnectingError())
+            answer.exception()  # seen: a request whose publish failed has no waiter

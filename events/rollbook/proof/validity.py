@@ -12,6 +12,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, Final
 
 from cryptography.exceptions import InvalidSignature
@@ -193,10 +194,21 @@ def _signature(body: bytes, sig: str, key: Ed25519PublicKey) -> None:
     # and inside a string a quotation mark is escaped.
     before, _, after = body.rpartition(b'"sig":"%s",' % sig.encode())
     message = codec.SIGNATURE_LABEL + before + after
+    if not _is_signed(key.public_bytes_raw(), message, sig):
+        raise _Refused("signature")
+
+
+@lru_cache(maxsize=256)
+def _is_signed(public: bytes, message: bytes, sig: str) -> bool:
+    """Verify, once where several readers in one process judge the same event."""
     try:
-        key.verify(base64.b64decode(sig), message)
-    except InvalidSignature as error:
-        raise _Refused("signature") from error
+        _loaded(public).verify(base64.b64decode(sig), message)
+    except InvalidSignature:
+        return False
+    return True
+
+
+_loaded = lru_cache(maxsize=64)(Ed25519PublicKey.from_public_bytes)
 
 
 def key_id(public: bytes) -> KeyId:

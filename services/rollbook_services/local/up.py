@@ -18,7 +18,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from rollbook.errors import Misconfigured
-from rollbook_services import logs, main
+from rollbook_services import collector, logs, main
 from rollbook_services.credentials import agent_name
 from rollbook_services.local.accounts import agent
 from rollbook_services.local.nats_server import ANY_PORT, nats_server
@@ -76,6 +76,7 @@ async def run(settings: Settings) -> None:
         )
         async with running(settings) as ready:
             _remember(data)
+            collector.relax()
             seconds = time.perf_counter() - started
             _say(f"  nats-server  {ready.nats_url}, loopback, sync always")
             _say(f"  credentials  {ready.credentials}, for this user alone")

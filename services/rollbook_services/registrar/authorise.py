@@ -3,6 +3,7 @@
 import hmac
 from collections.abc import Collection, Mapping
 from datetime import datetime
+from functools import lru_cache
 from typing import Final
 
 from rollbook import tokens
@@ -101,15 +102,15 @@ _NO_HASH: Final = "0" * 64  # an unknown id costs the same comparison
 
 def authenticate(access: Access, credential: str, at: datetime) -> Actor | Refusal:
     """Find out who holds an API token that is good at this instant."""
-    read = tokens.read_token(credential)
+    read = _read(credential)
     if read is None:
         return unauthenticated(
             "this is no API token (`rbk_…`, 80 characters), or a character is wrong"
         )
-    id_, secret = read
+    id_, sha256 = read
     known: Token | None = access.tokens.get(TokenId(id_))
     stored = known.sha256 if known else _NO_HASH
-    fits = hmac.compare_digest(stored, tokens.hash_secret(secret))
+    fits = hmac.compare_digest(stored, sha256)
     if known is None or not fits:
         return unauthenticated("nobody knows this token")
     if known.revoked:
@@ -117,6 +118,13 @@ def authenticate(access: Access, credential: str, at: datetime) -> Actor | Refus
     if at >= known.until:
         return unauthenticated(f"token {id_} ran out at {known.until.isoformat()}")
     return _actor(id_, known)
+
+
+@lru_cache(maxsize=1024)
+def _read(credential: str) -> tuple[str, str] | None:
+    """Read a token's id and the hash of its secret; most callers call again."""
+    read = tokens.read_token(credential)
+    return None if read is None else (read[0], tokens.hash_secret(read[1]))
 
 
 def _actor(id_: str, token: Token) -> Actor:

@@ -39,6 +39,7 @@ class Cache:
         self._ledger, self._chain, self._snapshots = ledger, chain, snapshots
         self._most = most
         self._folded: OrderedDict[Aggregate, Folded] = OrderedDict()
+        self._own: set[int] = set()
 
     async def load(self, aggregate: Aggregate) -> Folded:
         """Return an aggregate as far as it is known here, without asking the ledger.
@@ -71,6 +72,7 @@ class Cache:
         """Remember what this registrar itself has just appended."""
         for envelope in appended:
             folded = fold(folded, envelope)
+            self._own.add(envelope.sequence)
         await self._remember(folded)
         return folded
 
@@ -87,6 +89,13 @@ class Cache:
                 if first_rev <= verdict.link.rev < first_rev + count:
                     found.append(read(verdict.raw, message.body, message.sequence))
         return found
+
+    def skip_own(self, position: int) -> int:
+        """Step over what this registrar appended next to a position; it is known."""
+        while position + 1 in self._own:
+            position += 1
+        self._own = {sequence for sequence in self._own if sequence > position}
+        return position
 
     async def follow(self, messages: Iterable[Message]) -> None:
         """Fold what other registrars appended to aggregates held here."""

@@ -9,19 +9,19 @@ import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 from weakref import WeakValueDictionary
 
 import rfc8785
 
 from rollbook.codec import (
     Link,
+    enclose,
     leaf_hash,
     message_to_sign,
     parse,
-    read,
-    signed,
     unsigned,
+    with_signature,
 )
 from rollbook.commands.command import ModelScoped, content_digest
 from rollbook.commands.wire import AnyCommand, Request
@@ -129,7 +129,7 @@ class CommandHandler:
                 if isinstance(decided, Refusal)
                 else Recorded((), folded.link.rev)
             )
-        drafts, fields = await self._write(decided, folded, stamp)
+        drafts, links = await self._write(decided, folded, stamp)
         largest = max(len(draft.body) for draft in drafts)
         if largest > LARGEST_BODY:
             return too_large(largest, LARGEST_BODY)
@@ -141,32 +141,34 @@ class CommandHandler:
             await self._cache.refresh(folded.aggregate)
             return None
         appended = [
-            read(raw, draft.body, sequence)
-            for raw, draft, sequence in zip(fields, drafts, sequences, strict=True)
+            enclose(event, parse(draft.body), link.leaf or Digest(""), sequence)
+            for event, draft, link, sequence in zip(
+                decided, drafts, links, sequences, strict=True
+            )
         ]
         folded = await self._cache.keep(folded, appended)
         return Recorded(appended, folded.link.rev)
 
     async def _write(
         self, decided: Sequence[Event], folded: Folded, stamp: Stamp
-    ) -> tuple[list[Draft], list[dict[str, Any]]]:
-        drafts, written, link = [], [], folded.link
+    ) -> tuple[list[Draft], list[Link]]:
+        drafts, links, link = [], [], folded.link
         for index, event in enumerate(decided):
             fields = unsigned(
                 event,
-                replace(stamp, correlation_id=story(event, folded.aggregate, stamp)),
+                _in_story(event, folded.aggregate, stamp),
                 index=index,
                 aggregate=folded.aggregate,
                 origin=self._origin,
                 link=link,
                 kid=self._signer.kid,
             )
-            signature = await self._signer.sign(message_to_sign(fields))
-            body = signed(fields, signature)
+            message = message_to_sign(fields)
+            body = with_signature(message, await self._signer.sign(message))
             link = Link(link.rev + 1, leaf_hash(body))
-            drafts.append(Draft(folded.aggregate, stamp.event_id(index), body))
-            written.append(parse(body))
-        return drafts, written
+            drafts.append(Draft(folded.aggregate, fields["id"], body))
+            links.append(link)
+        return drafts, links
 
     async def _first_result(
         self, aggregate: Aggregate, first_rev: int, count: int
@@ -190,6 +192,12 @@ class CommandHandler:
             causation_id=request.causation_id,
             entropy=self._edge.entropy(),
         )
+
+
+def _in_story(event: Event, aggregate: Aggregate, stamp: Stamp) -> Stamp:
+    told = story(event, aggregate, stamp)
+    is_same = told == stamp.correlation_id
+    return stamp if is_same else replace(stamp, correlation_id=told)
 
 
 def aggregate_of(command: AnyCommand) -> Aggregate:

@@ -22,6 +22,7 @@ from rollbook.commands.wire import (
     Done,
     Problem,
     Request,
+    write_reply,
 )
 from rollbook.envelope import Actor
 from rollbook.errors import RollbookError, Unacknowledged
@@ -157,7 +158,7 @@ class _Answers:
             credential=message.headers.get(CREDENTIAL_HEADER, ""),
         )
         if message.reply_to:
-            await message.raw_message.respond(answer.model_dump_json().encode())
+            await message.raw_message.respond(write_reply(answer))
 
     def _end(self, task: asyncio.Task[None]) -> None:
         self._running.discard(task)
@@ -180,6 +181,7 @@ async def follow(ledger: Ledger, cache: Cache) -> None:
     position = await ledger.head()
     while True:
         try:
+            position = cache.skip_own(position)
             async for batch in ledger.replay(after=position):
                 await cache.follow(batch)
                 position = batch[-1].sequence
