@@ -1,10 +1,11 @@
-"""What does every test share: how many examples, and one real nats-server?
+"""What does every test share: how many examples, one real nats-server, no settings?
 
 `ROLLBOOK_TEST_PROFILE` or `--hypothesis-profile` chooses: quick (default), ci, deep.
 """
 
 import os
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 import pytest_asyncio
@@ -39,3 +40,16 @@ async def nats_server(
     """Run one server for each worker; a test makes its streams anew."""
     async with running_nats(tmp_path_factory.mktemp("nats")) as server:
         yield server
+
+
+@pytest.fixture
+def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Run in an empty directory, as a user without any settings."""
+    for name in ("URL", "TOKEN", "TOKEN_FILE", "DATA", "OUTPUT"):
+        monkeypatch.delenv(f"ROLLBOOK_{name}", raising=False)
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    monkeypatch.setenv("HOME", str(tmp_path))
+    work = tmp_path / "work"
+    work.mkdir()
+    monkeypatch.chdir(work)
+    return work

@@ -85,7 +85,9 @@ class Child:
         self.process.join(STOP_SECONDS)
         if self.process.is_alive():
             self.kill9()
-            raise AssertionError(f"{self.arguments} did not stop: {self.told()[-2000:]}")
+            raise AssertionError(
+                f"{self.arguments} did not stop: {self.told()[-2000:]}"
+            )
 
 
 def be_a_command(

@@ -1,4 +1,4 @@
-"""How do several writers keep an installation busy, and remember what they were told?"""
+"""How do writers keep an installation busy, and remember what they were told?"""
 
 import asyncio
 import hashlib
@@ -26,7 +26,7 @@ from rollbook.names import (
     Version,
 )
 from rollbook_services import main
-from tests.support.settling import Settled, Sender, settle
+from tests.support.settling import Sender, Settled, settle
 from tests.support.system import WRITERS, System
 
 PROMOTED_EVERY: Final = 4

@@ -145,7 +145,8 @@ async def started(
     )
     try:
         async with asyncio.timeout(30):
-            yield process, await _address(process, folder)
+            address = await _address(process, folder)
+        yield process, address
     finally:
         if process.returncode is None:
             process.terminate()

@@ -1,5 +1,7 @@
 """How does a test get three servers that run exactly the files of `deploy/nats`?"""
 
+import contextlib
+import json
 import os
 import socket
 from collections.abc import AsyncIterator
@@ -7,6 +9,7 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontext
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import nats.errors
 from nats.aio.client import Client
 
 from rollbook.ledger.connection import connect, read_seed
@@ -82,6 +85,15 @@ class NatsCluster:
         )
         process, _ = await node.running.enter_async_context(server)
         node.running.callback(process.kill)
+
+    async def has_leader(self) -> None:
+        """Wait until somebody answers for JetStream: nobody does before an election."""
+        async with self.client("core-admin") as admin:
+            while True:
+                with contextlib.suppress(nats.errors.Error):
+                    answer = await admin.request("$JS.API.INFO", timeout=1)
+                    if "error" not in json.loads(answer.data):
+                        return
 
     async def kill9(self, name: str) -> None:
         """Kill one server; `start` brings it back with what it had on disk."""

@@ -45,7 +45,7 @@ class History:
     """Messages without effect: sequence and reason."""
 
     def of_command(self) -> dict[str, list[Envelope[Event]]]:
-        found = defaultdict(list)
+        found: defaultdict[str, list[Envelope[Event]]] = defaultdict(list)
         for each in self.recorded:
             found[each.command_id].append(each)
         return found
@@ -79,9 +79,9 @@ async def at_rest(sources: Iterable[Source]) -> int:
             while True:
                 before, seen = seen, await _standing(views)
                 head, positions, still_open = seen
-                if not still_open and set(positions.values()) == {head}:
-                    if seen == before:
-                        return int(head)
+                is_done = not still_open and set(positions.values()) == {head}
+                if is_done and seen == before:
+                    return int(head)
                 await asyncio.sleep(LOOK_AGAIN_SECONDS)
     except TimeoutError:
         raise AssertionError(f"no rest: head, positions, open = {seen}") from None

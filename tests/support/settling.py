@@ -53,7 +53,11 @@ async def settle(sender: Sender, request: Request, *, credential: str) -> Settle
 
 
 async def accepted(
-    sender: Sender, command: AnyCommand, *, credential: str, id_: CommandId | None = None
+    sender: Sender,
+    command: AnyCommand,
+    *,
+    credential: str,
+    id_: CommandId | None = None,
 ) -> Done:
     """Have a command recorded that must not be refused."""
     request = Request(id=id_ or new_id(), command=command)

@@ -19,7 +19,6 @@ from nats.aio.client import Client
 from rollbook.agent.driver import DriverOptions
 from rollbook.agent.settings import Settings as AgentSettings
 from rollbook.agent.settings import load
-from rollbook.catalogue.access import Place
 from rollbook.commands.access import IssueToken
 from rollbook.ledger.commands import CommandSender
 from rollbook.ledger.protocol import Ledger
@@ -39,7 +38,6 @@ from tests.support.settling import accepted, new_id
 ORIGIN: Final = "system.test"
 WRITERS: Final = tuple(f"writer-{number}" for number in range(1, 7))
 LIFETIME: Final = timedelta(days=1)
-VIEWS: Final = ("stage", "lineage", "audit")
 
 
 @dataclass(slots=True)
@@ -122,14 +120,15 @@ class System:
 
 
 @asynccontextmanager
-async def system(
-    folder: Path, roles: Sequence[str] = ALL
-) -> AsyncIterator[System]:
+async def system(folder: Path, roles: Sequence[str] = ALL) -> AsyncIterator[System]:
     """Run these services in this process, over an embedded server of their own."""
-    async with _embedded(folder) as (server, site), serving(site, roles) as url:
-        async with opened(folder, site) as found:
-            found.nats, found.url = server, url or ""
-            yield found
+    async with (
+        _embedded(folder) as (server, site),
+        serving(site, roles) as url,
+        opened(folder, site) as found,
+    ):
+        found.nats, found.url = server, url or ""
+        yield found
 
 
 @dataclass(slots=True)
@@ -156,6 +155,7 @@ class Processes:
             "ROLLBOOK_NATS__SEEDS": str(self.site.seeds),
             "ROLLBOOK_NATS__REPLICAS": str(nats.replicas),
             "ROLLBOOK_SERVER__ORIGIN": server.origin,
+            **({"ROLLBOOK_NATS__CA": str(nats.ca)} if nats.ca else {}),
             **self.environment,
         }
         where = ["--data", str(data or server.data)]
@@ -228,7 +228,3 @@ def clients() -> list[User]:
         for stage, target in places()
     ]
     return [*served, *map(pipeline, WRITERS)]
-
-
-def place(stage: str) -> Place:
-    return next(Place(stage=at, target=to) for at, to in places() if at == stage)

@@ -39,12 +39,19 @@ class Answer:
 
 
 async def append(
-    source: Source, drafts: Sequence[Draft], *, expected: Mapping[Aggregate, int]
+    source: Source,
+    drafts: Sequence[Draft],
+    *,
+    expected: Mapping[Aggregate, int],
+    answer: Answer | None = None,
 ) -> list[int]:
-    """Write all drafts or none, once, however often it takes to hear of it."""
+    """Write all drafts or none, once, however often it takes to hear of it.
+
+    `answer` is what the server said to a first try, where there was one.
+    """
     waiting = pauses.until(source.deadline_seconds)
     while True:
-        answer = await _send(source, drafts, expected)
+        answer = answer or await send(source, drafts, expected)
         if answer.sequence is not None and not answer.is_duplicate:
             return _row(answer.sequence - len(drafts) + 1, len(drafts))
         try:
@@ -59,6 +66,7 @@ async def append(
         if waiting.is_over or source.client.is_closed:
             raise Unacknowledged(subject(drafts[0].aggregate), cause=answer.text)
         await waiting.take()
+        answer = None
 
 
 def check(drafts: Sequence[Draft], expected: Mapping[Aggregate, int]) -> None:
@@ -77,7 +85,7 @@ def check(drafts: Sequence[Draft], expected: Mapping[Aggregate, int]) -> None:
         raise ValueError("two events of one append have the same id")
 
 
-async def _send(
+async def send(
     source: Source, drafts: Sequence[Draft], expected: Mapping[Aggregate, int]
 ) -> Answer:
     """Try once; a batch gets a new batch id, since the old one may be half there."""

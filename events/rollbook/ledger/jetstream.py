@@ -1,18 +1,14 @@
 """How does a JetStream stream keep the ledger's promises?"""
 
-import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
-from typing import Final
 
 from nats.aio.client import Client
 
 from rollbook.ledger import append, replay
+from rollbook.ledger.grouping import Grouping
 from rollbook.ledger.protocol import Draft, Message
 from rollbook.ledger.source import Source
 from rollbook.subjects import Aggregate, subject
-
-# The server allows 50 open batches on one stream, and there may be two registrars.
-BATCHES_IN_FLIGHT: Final = 16
 
 
 class JetStreamLedger:
@@ -34,27 +30,26 @@ class JetStreamLedger:
     ) -> None:
         """Take an open connection; `deadline_seconds` bounds each call's retries."""
         self._source = Source(client, stream, prefix, deadline_seconds, try_seconds)
-        self._batches = asyncio.Semaphore(BATCHES_IN_FLIGHT)
+        self._grouping = Grouping(self._source)
 
     async def append(
         self, drafts: Sequence[Draft], *, expected: Mapping[Aggregate, int]
     ) -> list[int]:
         """Write all drafts or none; see `Ledger.append`."""
         append.check(drafts, expected)
-        if not drafts:
-            return []
-        if len(drafts) == 1:
-            return await append.append(self._source, drafts, expected=expected)
-        async with self._batches:
-            return await append.append(self._source, drafts, expected=expected)
+        return await self._grouping.append(drafts, expected=expected) if drafts else []
 
     async def last(self, aggregate: Aggregate) -> Message | None:
         """Return the newest message of an aggregate, as the leader knows it."""
         return await self._source.stored({"last_by_subj": subject(aggregate)})
 
-    async def history(self, aggregate: Aggregate, *, after: int = 0) -> list[Message]:
+    async def history(
+        self, aggregate: Aggregate, *, after: int = 0, most: int | None = None
+    ) -> list[Message]:
         """Return an aggregate's messages with a sequence above `after`, in order."""
-        return await replay.read_subject(self._source, subject(aggregate), after=after)
+        return await replay.read_subject(
+            self._source, subject(aggregate), after=after, most=most
+        )
 
     async def replay(self, *, after: int = 0) -> AsyncIterator[list[Message]]:
         """Read every message above `after` up to the present end, in batches."""

@@ -49,10 +49,12 @@ class MemoryLedger:
         """Return the newest message of an aggregate."""
         return self._last(subject(aggregate))
 
-    async def history(self, aggregate: Aggregate, *, after: int = 0) -> list[Message]:
+    async def history(
+        self, aggregate: Aggregate, *, after: int = 0, most: int | None = None
+    ) -> list[Message]:
         """Return an aggregate's messages with a sequence above `after`, in order."""
         kept = self._by_subject.get(subject(aggregate), [])
-        return [message for message in kept if message.sequence > after]
+        return [message for message in kept if message.sequence > after][:most]
 
     async def replay(self, *, after: int = 0) -> AsyncIterator[list[Message]]:
         """Read every message above `after` up to the present end, in batches."""

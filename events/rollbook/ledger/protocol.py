@@ -50,8 +50,13 @@ class Ledger(Protocol):
     async def last(self, aggregate: Aggregate) -> Message | None:
         """Return the newest message of an aggregate, as the leader knows it."""
 
-    async def history(self, aggregate: Aggregate, *, after: int = 0) -> list[Message]:
-        """Return an aggregate's messages with a sequence above `after`, in order."""
+    async def history(
+        self, aggregate: Aggregate, *, after: int = 0, most: int | None = None
+    ) -> list[Message]:
+        """Return an aggregate's messages with a sequence above `after`, in order.
+
+        At most so many of the first of them, where `most` says how many.
+        """
 
     def replay(self, *, after: int = 0) -> AsyncIterator[list[Message]]:
         """Read every message above `after` up to the present end, in batches."""

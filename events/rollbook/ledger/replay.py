@@ -164,19 +164,22 @@ async def _all_of(
         answer = await questions.ask(answer.next, end - answer.next)
 
 
-async def read_subject(source: Source, subject: str, *, after: int) -> list[Message]:
-    """Read every message of one subject above `after`, in order."""
+async def read_subject(
+    source: Source, subject: str, *, after: int, most: int | None = None
+) -> list[Message]:
+    """Read messages of one subject above `after`, in order: all, or the first ones."""
     found: list[Message] = []
     start, waiting = after + 1, pauses.until(source.deadline_seconds)
     async with asking(source) as questions:
         while True:
-            answer = await questions.ask(start, BATCH, of=subject)
+            count = BATCH if most is None else min(BATCH, most - len(found))
+            answer = await questions.ask(start, count, of=subject)
             await questions.wait(answer)
             if answer.messages:
                 found += answer.messages
                 waiting = pauses.until(source.deadline_seconds)
             start = answer.next
-            if answer.pending == 0:
+            if answer.pending == 0 or len(found) == most:
                 return found
             if answer.pending is None:
                 if waiting.is_over:

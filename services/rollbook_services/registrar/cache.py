@@ -12,7 +12,7 @@ from typing import Final
 
 import structlog
 
-from rollbook.codec import read
+from rollbook.codec import Link, parse, read
 from rollbook.envelope import Envelope
 from rollbook.event import Event
 from rollbook.ledger.protocol import Ledger, Message
@@ -21,7 +21,7 @@ from rollbook.subjects import ACCESS, PREFIX, Aggregate, subject
 from rollbook_services.registrar.decider import initial
 from rollbook_services.registrar.folded import Folded, fold
 from rollbook_services.registrar.snapshots import Snapshots
-from rollbook_services.registrar.state import Access
+from rollbook_services.registrar.state import Access, Answered
 
 MOST: Final = 10_000  # aggregates in memory
 LONG_TAIL: Final = 100  # events folded in one load before a snapshot pays
@@ -77,17 +77,25 @@ class Cache:
         return folded
 
     async def events(
-        self, aggregate: Aggregate, first_rev: int, count: int
+        self, aggregate: Aggregate, answered: Answered
     ) -> list[Envelope[Event]]:
-        """Read some accepted events of an aggregate back, by their revisions."""
-        chain = replace(self._chain, links={})
+        """Read the events of an earlier decision back.
+
+        Only these: impatient callers ask for the same again and again, and reading all
+        history for each of them would never come to an end.
+        """
+        messages = await self._ledger.history(
+            aggregate, after=answered.first_sequence - 1, most=answered.count
+        )
+        # They were accepted in their place, so the first one's own word for it holds.
+        before = Link(answered.first_rev - 1, parse(messages[0].body).get("prev"))
+        chain = replace(self._chain, links={aggregate: before})
         found = []
-        for message in await self._ledger.history(aggregate):
+        for message in messages:
             verdict = check(message.body, subject(aggregate), message.sequence, chain)
             if isinstance(verdict, Accepted):
                 chain.accept(verdict)
-                if first_rev <= verdict.link.rev < first_rev + count:
-                    found.append(read(verdict.raw, message.body, message.sequence))
+                found.append(read(verdict.raw, message.body, message.sequence))
         return found
 
     def skip_own(self, position: int) -> int:

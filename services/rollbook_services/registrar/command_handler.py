@@ -43,6 +43,7 @@ from rollbook_services.registrar.cache import Cache
 from rollbook_services.registrar.correlation import story
 from rollbook_services.registrar.decider import decide_any
 from rollbook_services.registrar.folded import Folded
+from rollbook_services.registrar.state import Answered
 
 MOST_TRIES: Final = 12
 LONGEST_PAUSE_SECONDS: Final = 0.05
@@ -103,7 +104,7 @@ class CommandHandler:
             if known is not None:
                 if known.digest != digest:
                     return command_id_reused(request.id)
-                return await self._first_result(aggregate, known.first_rev, known.count)
+                return await self._first_result(aggregate, known)
             stamp = self._stamp(request, actor, digest, folded)
             outcome = await self._try(request.command, folded, stamp)
             if outcome is not None:
@@ -170,11 +171,10 @@ class CommandHandler:
             links.append(link)
         return drafts, links
 
-    async def _first_result(
-        self, aggregate: Aggregate, first_rev: int, count: int
-    ) -> Recorded:
-        envelopes = await self._cache.events(aggregate, first_rev, count)
-        return Recorded(envelopes, first_rev + count - 1, replayed=True)
+    async def _first_result(self, aggregate: Aggregate, answered: Answered) -> Recorded:
+        envelopes = await self._cache.events(aggregate, answered)
+        last_rev = answered.first_rev + answered.count - 1
+        return Recorded(envelopes, last_rev, replayed=True)
 
     def _stamp(
         self, request: Request, actor: Actor, digest: Digest, folded: Folded

@@ -334,6 +334,7 @@ def _remember(known: Commands, recorded: Envelope[Event]) -> Commands:
     before: Answered | None = known.get(recorded.command_id)
     answer = Answered(
         first_rev=before.first_rev if before else recorded.rev,
+        first_sequence=before.first_sequence if before else recorded.sequence,
         count=before.count + 1 if before else 1,
         digest=recorded.command_digest,
     )

@@ -33,7 +33,7 @@ from rollbook_services.policy.facts import Bar, Hold, VersionStatus, Vote
 from rollbook_services.registrar.growing import Growing
 from rollbook_services.registrar.transitions import PromotionState
 
-RULES_VERSION: Final = "1"
+RULES_VERSION: Final = "2"
 EVERYWHERE: Final = "*"
 
 
@@ -42,6 +42,7 @@ class Answered:
     """Which events answered a command, and which content it had."""
 
     first_rev: int
+    first_sequence: int
     count: int
     digest: Digest
 

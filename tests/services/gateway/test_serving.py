@@ -13,7 +13,8 @@ import httpx2
 import pytest
 
 from rollbook.client.errors import Conflict, NotFound, Unauthenticated, Unavailable
-from rollbook.client.transport import Fed, Transport
+from rollbook.client.exchange import Fed
+from rollbook.client.transport import Transport
 from rollbook.commands.wire import Done, Problem, Request
 from rollbook.errors import Misconfigured
 from rollbook.tokens import NewToken

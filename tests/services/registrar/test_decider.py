@@ -50,6 +50,7 @@ def test_the_history_remembers_which_events_answered_a_command() -> None:
     command = promote(1, PRODUCTION)
     assert model.model.commands[CommandId("run-7/request")] == Answered(
         first_rev=3,
+        first_sequence=3,
         count=len(model.events),
         digest=content_digest(command, actor=PIPELINE.id),
     )

@@ -1,0 +1,1 @@
+"""Every write and every process, killed in the middle."""
