@@ -5,21 +5,19 @@ hashed: what is loaded later is what was compared.
 """
 
 import errno
-import hashlib
 import os
 import shutil
 import stat
-from collections.abc import Callable, Iterator
-from pathlib import Path, PurePosixPath
+from collections.abc import Callable
+from pathlib import Path
 from typing import Final
 from urllib.parse import unquote, urlsplit
 
 from rollbook.agent.driver import Fault, Interrupted, Unapplied
+from rollbook.artifact import FILE_DIGEST, FOLDER_DIGEST, digest_of, files_of
 from rollbook.names import Digest
 
 CHUNK_BYTES: Final = 1024 * 1024
-FILE_DIGEST: Final = "sha256"
-FOLDER_DIGEST: Final = "oms-sha256"
 DEFAULT_NAME: Final = "artifact"
 
 
@@ -61,35 +59,6 @@ def local_path(uri: str) -> Path:
     )
 
 
-def digest_of(path: Path) -> tuple[Digest, int]:
-    """Hash a file (`sha256`) or a folder (`oms-sha256`), and count its bytes."""
-    if path.is_file():
-        digest, size = _hash(path)
-        return Digest(f"{FILE_DIGEST}:{digest.hex()}"), size
-    whole, total = hashlib.sha256(), 0
-    for _, file in files_of(path):
-        digest, size = _hash(file)
-        whole.update(digest)
-        total += size
-    return Digest(f"{FOLDER_DIGEST}:{whole.hexdigest()}"), total
-
-
-def files_of(folder: Path) -> Iterator[tuple[PurePosixPath, Path]]:
-    """List a folder's regular files by relative name, in name order.
-
-    Raises OSError at what is neither file nor folder: it could point anywhere.
-    """
-    found = {
-        file.relative_to(folder).as_posix(): file
-        for file in folder.rglob("*")
-        if not stat.S_ISDIR(file.lstat().st_mode)
-    }
-    for name in sorted(found):
-        if not stat.S_ISREG(found[name].lstat().st_mode):
-            raise OSError(f"{found[name]} is neither a file nor a folder")
-        yield PurePosixPath(name), found[name]
-
-
 def _compare(into: Path, *, digest: Digest, size_bytes: int) -> None:
     """Hash what was written: the bytes that will be loaded."""
     kind = digest.partition(":")[0]
@@ -108,12 +77,6 @@ def content_digest(folder: Path, kind: str) -> tuple[Digest, int]:
     files = [file for _, file in files_of(folder)]
     is_lone = kind == FILE_DIGEST and len(files) == 1
     return digest_of(files[0] if is_lone else folder)
-
-
-def _hash(file: Path) -> tuple[bytes, int]:
-    with file.open("rb") as opened:
-        digest = hashlib.file_digest(opened, "sha256").digest()
-        return digest, opened.tell()
 
 
 def _copy_all(

@@ -59,7 +59,7 @@ def run(
 def _credentials(call: Call) -> Path:
     import os
 
-    from rollbook_services.cli.context import CREDENTIALS, find_data
+    from rollbook.client.settings import CREDENTIALS, find_data
 
     data = find_data(call.wanted, os.environ)
     if data is None:

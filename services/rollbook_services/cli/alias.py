@@ -4,8 +4,9 @@ from typing import Any
 
 import click
 
+from rollbook.client.resources import model_path
 from rollbook.reference import ModelReference, parse_model
-from rollbook_services.cli.api import Api, model_path
+from rollbook_services.cli.api import Api
 from rollbook_services.cli.call import Call, command
 from rollbook_services.cli.output import Column
 

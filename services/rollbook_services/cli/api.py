@@ -4,17 +4,14 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import quote
 
 from rollbook.client.errors import Unavailable
-from rollbook.client.transport import Json, Transport
-from rollbook.reference import (
-    LaneReference,
-    ModelReference,
-    PromotionReference,
-    parse_version,
-)
-from rollbook_services.cli.context import Server, remember, remembered
+from rollbook.client.exchange import Json
+from rollbook.client.resources import digest_of, model_path, version_question
+from rollbook.client.settings import Server
+from rollbook.client.transport import Transport
+from rollbook.reference import ModelReference, parse_version
+from rollbook_services.cli.context import remember, remembered
 from rollbook_services.cli.output import Output
 
 
@@ -78,56 +75,11 @@ class Api:
     def resolve(self, reference: str) -> Resolved:
         """Find the number and digest that a reference stands for."""
         named = parse_version(reference)
-        path = model_path(named.model)
-        if isinstance(named, LaneReference):
-            back = f"~{named.back}" if named.back else ""
-            found = self.read(f"{path}/resolve", ref=f"#{named.stage}{back}")["data"]
-        elif isinstance(named.at, int):
-            found = self.read(f"{path}/versions/{named.at}")["data"]
-        else:
-            found = self.read(f"{path}/resolve", ref=named.at)["data"]
+        path, asked = version_question(named)
+        found = self.read(path, **asked)["data"]
         return Resolved(named.model, int(found["version"]), digest_of(found))
-
-
-def model_path(model: ModelReference) -> str:
-    """Return the path of a model: always a team and a name."""
-    return f"/v1/models/{quote(model.team, safe='')}/{quote(model.name, safe='')}"
 
 
 def version_path(version: Resolved) -> str:
     """Return the path of a version."""
     return f"{model_path(version.model)}/versions/{version.version}"
-
-
-def lane_path(lane: LaneReference) -> str:
-    """Return the path of a lane."""
-    return f"{model_path(lane.model)}/lanes/{quote(lane.stage, safe='')}"
-
-
-def promotion_path(promotion: PromotionReference) -> str:
-    """Return the path of a promotion."""
-    return f"{model_path(promotion.model)}/promotions/{promotion.number}"
-
-
-def digest_of(version: Mapping[str, Any]) -> str:
-    """Return the digest of a version as any resource writes it."""
-    artifact = version.get("artifact")
-    nested = artifact.get("digest") if isinstance(artifact, Mapping) else None
-    return str(version.get("digest") or nested or "")
-
-
-def event_data(answer: Mapping[str, Any], recorded_as: str) -> Mapping[str, Any]:
-    """Return the data of the first event of a kind in what a command recorded."""
-    for event in answer.get("events") or ():
-        if f".{recorded_as}.v" in str(event.get("type", "")):
-            data: Mapping[str, Any] = event.get("data") or {}
-            return data
-    return {}
-
-
-def has_event(answer: Mapping[str, Any], recorded_as: str) -> bool:
-    """Tell whether a command recorded an event of a kind."""
-    return any(
-        f".{recorded_as}.v" in str(event.get("type", ""))
-        for event in answer.get("events") or ()
-    )

@@ -5,8 +5,9 @@ from typing import Any
 
 import click
 
+from rollbook.client.resources import has_event, promotion_path
 from rollbook.reference import PromotionReference, parse_promotion
-from rollbook_services.cli.api import Api, has_event, promotion_path
+from rollbook_services.cli.api import Api
 from rollbook_services.cli.call import Call, command
 from rollbook_services.cli.output import Output
 

@@ -10,8 +10,8 @@ from typing import Any, Concatenate, Final, ParamSpec
 
 import click
 
+from rollbook.client.settings import Server, Wanted, find_server
 from rollbook_services.cli.api import Api
-from rollbook_services.cli.context import Server, Wanted, find_server
 from rollbook_services.cli.output import Output
 
 P = ParamSpec("P")

@@ -8,7 +8,8 @@ from typing import Any, BinaryIO, Final
 
 import click
 
-from rollbook.client.transport import Fed
+from rollbook.client.exchange import Fed
+from rollbook.client.resources import recorded_as
 from rollbook_services.cli.api import Api
 from rollbook_services.cli.call import Call, command
 from rollbook_services.cli.output import Column, Row
@@ -139,9 +140,7 @@ def sequence_of(row: Row) -> object:
 
 def type_of(row: Row) -> str:
     """Write an event's type as people say it: `version.registered`."""
-    return str(row.get("type", "")).removeprefix("io.rollbook.").rpartition(".v")[
-        0
-    ] or str(row.get("type", ""))
+    return recorded_as(str(row.get("type", "")))
 
 
 def about(row: Row) -> str:
@@ -159,9 +158,11 @@ def _head(api: Api) -> int:
 
 
 def _line(fed: Fed, call: Call) -> str:
+    from rollbook.subjects import model_name
+
     data: Mapping[str, Any] = fed.event.get("data") or {}
-    model = str(fed.event.get("subject", ""))
-    row = {"model": model, **data}
+    subject = str(fed.event.get("subject", ""))
+    row = {"model": model_name(subject) or subject, **data}
     return "  ".join(
         (
             f"{fed.sequence:>6}",

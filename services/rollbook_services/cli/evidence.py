@@ -2,13 +2,17 @@
 
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import click
 
+from rollbook.client.bodies import dataset
+from rollbook.client.resources import event_data, model_path
 from rollbook.reference import parse_model
-from rollbook_services.cli.api import event_data, model_path, version_path
+from rollbook_services.cli.api import version_path
+from rollbook_services.cli.artifact import hashing
 from rollbook_services.cli.call import Call, command
-from rollbook_services.cli.given import dataset, metrics
+from rollbook_services.cli.given import metrics
 from rollbook_services.cli.output import Column, Row
 
 evidence = click.Group("evidence", help="Evidence: add, list, revoke.")
@@ -59,7 +63,7 @@ def add(
     body = {
         "kind": kind,
         "subject_digest": digest or found.digest,
-        "dataset": dataset(on) if on else None,
+        "dataset": _measured(on) if on else None,
         "metrics": metrics(metric_files, given_metrics),
         "verdict": verdict,
         "produced_at": produced_at or datetime.now(UTC).isoformat(),  # noqa: TID251
@@ -118,9 +122,16 @@ def revoke(
 def _statement(path: Path | None, uri: str | None) -> dict[str, str] | None:
     if path is None:
         return None
-    from rollbook_services.cli.artifact import measure
+    from rollbook.artifact import measure
 
-    return {"uri": uri or path.resolve().as_uri(), "digest": measure(path).digest}
+    with hashing():
+        digest = measure(path).digest
+    return {"uri": uri or path.resolve().as_uri(), "digest": digest}
+
+
+def _measured(text: str) -> dict[str, Any]:
+    with hashing():
+        return dataset(text)
 
 
 def _dataset(row: Row) -> object:

@@ -1,14 +1,11 @@
 """How are `name=value` options read, and files of metrics?"""
 
 import json
-import re
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import click
-
-_DIGEST: Final = re.compile(r"(sha256|oci-sha256|oms-sha256):[0-9a-f]{64}")
 
 
 def pairs(option: str, given: Iterable[str]) -> dict[str, str]:
@@ -48,22 +45,6 @@ def metrics(files: Iterable[Path], given: Iterable[str]) -> dict[str, float]:
     for path in files:
         found.update(_metrics_in(path))
     return {**found, **numbers("--metric", given)}
-
-
-def dataset(text: str) -> dict[str, Any]:
-    """Read `name@digest`, or `name=path`, whose digest is computed here."""
-    name, equals, path = text.partition("=")
-    if equals and name:
-        from rollbook_services.cli.artifact import measure
-
-        return {"name": name, "digest": measure(Path(path)).digest}
-    name, at, digest = text.partition("@")
-    if not (name and at and _DIGEST.fullmatch(digest)):
-        raise click.UsageError(
-            f"--dataset {text!r}: a data set is known by its digest; write "
-            "name@sha256:<64 hex digits>, or name=path to have it computed"
-        )
-    return {"name": name, "digest": digest}
 
 
 def _scalar(text: str) -> Any:

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 
 import click
 
+from rollbook.client.resources import lane_path, model_path
 from rollbook.reference import LaneReference, ModelReference, parse, parse_model
-from rollbook_services.cli.api import lane_path, model_path
 from rollbook_services.cli.call import Call, command
 from rollbook_services.cli.output import Column, Row
 from rollbook_services.cli.status import position

@@ -2,11 +2,12 @@
 
 import click
 
+from rollbook.client.resources import event_data, lane_path
+from rollbook.client.waiting import Wait
 from rollbook.reference import LaneReference, ModelReference, parse
-from rollbook_services.cli.api import event_data, lane_path
 from rollbook_services.cli.call import Call, command
 from rollbook_services.cli.promote import promotion_of
-from rollbook_services.cli.waiting import Wait, seconds, wait_for
+from rollbook_services.cli.waiting import seconds, wait_for
 
 _STAGE = click.option("--stage", help="The stage; or write MODEL#STAGE.")
 

@@ -5,22 +5,17 @@ from typing import Any
 
 import click
 
+from rollbook.client.resources import event_data, lane_path, model_path, promotion_path
+from rollbook.client.waiting import Wait
 from rollbook.reference import (
     LaneReference,
     ModelReference,
     PromotionReference,
     parse_promotion,
 )
-from rollbook_services.cli.api import (
-    Api,
-    Resolved,
-    event_data,
-    lane_path,
-    model_path,
-    promotion_path,
-)
+from rollbook_services.cli.api import Api, Resolved
 from rollbook_services.cli.call import Call, command
-from rollbook_services.cli.waiting import Wait, seconds, wait_for
+from rollbook_services.cli.waiting import seconds, wait_for
 
 
 @command("promote")

@@ -2,50 +2,24 @@
 
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import click
 
-from rollbook.client.errors import NotFound
-from rollbook.client.transport import Json
+from rollbook.client import bodies
+from rollbook.client.errors import Conflict, NotFound
+from rollbook.client.exchange import Json
+from rollbook.client.resources import event_data, model_path
 from rollbook.reference import (
     ModelReference,
-    VersionReference,
     parse_model,
-    parse_version,
 )
-from rollbook_services.cli.api import Api, event_data, model_path
-from rollbook_services.cli.artifact import measure
+from rollbook_services.cli.api import Api
+from rollbook_services.cli.artifact import hashing
 from rollbook_services.cli.call import Call, command
-from rollbook_services.cli.given import dataset, metrics, pairs, scalars
-
-
-@dataclass(frozen=True, slots=True)
-class Origin:
-    """What a version was made from, as options say it."""
-
-    run: str | None
-    repository: str | None
-    commit: str | None
-    datasets: tuple[str, ...]
-    parents: tuple[str, ...]
-    base: str | None
-
-    def lineage(self) -> dict[str, Any]:
-        """Return it as the command carries it."""
-        if self.commit and not self.repository:
-            raise click.UsageError("--commit: say with --repo of which repository")
-        code = {"repository": self.repository, "commit": self.commit}
-        made: dict[str, Any] = {
-            "run": self.run,
-            "code": code if self.commit else None,
-            "datasets": [dataset(text) for text in self.datasets],
-            "parents": [_parent(text) for text in self.parents],
-            "base": self.base,
-        }
-        return {name: value for name, value in made.items() if value}
+from rollbook_services.cli.given import metrics, pairs, scalars
 
 
 @command("register")
@@ -103,29 +77,20 @@ def body_of(
     **origin: Any,
 ) -> dict[str, Any]:
     """Build the command's body; hashes what --path names."""
-    if (path is None) == (digest is None):
-        raise click.UsageError("give either --path, or --digest with --size and --uri")
-    if path is not None:
-        measured = measure(path)
-        digest, size_bytes = measured.digest, measured.size_bytes
-        uri = uri or path.resolve().as_uri()
-    if size_bytes is None or uri is None:
-        raise click.UsageError("--digest: say also --size and --uri")
-    artifact = {
-        "uri": uri,
-        "digest": digest,
-        "size_bytes": size_bytes,
-        "media_type": media_type,
-    }
+    with hashing():
+        measured = bodies.artifact(
+            path=path, digest=digest, size=size_bytes, uri=uri, media_type=media_type
+        )
+        made_from = bodies.lineage(**origin)
     return {
-        "artifact": {name: part for name, part in artifact.items() if part is not None},
+        "artifact": measured,
         "label": label,
         "description": description,
         "framework": framework,
         "parameters": scalars("--param", parameters),
         "metrics": metrics(metric_files, given_metrics),
         "tags": pairs("--tag", tags),
-        "lineage": Origin(**origin).lineage(),
+        "lineage": made_from,
     }
 
 
@@ -140,12 +105,6 @@ def register_version(
     except NotFound as error:
         if error.reason != "unknown_model":
             raise
-    api.write("/v1/models", {"model": str(model)}, key=f"{key}/model")
+    with suppress(Conflict):  # somebody else was faster: then it is there
+        api.write("/v1/models", {"model": str(model)}, key=f"{key}/model")
     return api.write(path, body, key=key)
-
-
-def _parent(text: str) -> dict[str, Any]:
-    named = parse_version(text)
-    if not isinstance(named, VersionReference) or not isinstance(named.at, int):
-        raise click.UsageError(f"--parent {text!r}: write model@number")
-    return {"model": str(named.model), "version": named.at}

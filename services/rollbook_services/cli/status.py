@@ -4,8 +4,8 @@ from typing import Any
 
 import click
 
+from rollbook.client.resources import model_path
 from rollbook.reference import parse_model
-from rollbook_services.cli.api import model_path
 from rollbook_services.cli.call import Call, command
 from rollbook_services.cli.output import Column, Output, Row
 

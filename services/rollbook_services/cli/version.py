@@ -7,8 +7,9 @@ from typing import Any
 
 import click
 
+from rollbook.client.resources import digest_of, model_path
 from rollbook.reference import parse_model
-from rollbook_services.cli.api import digest_of, model_path, version_path
+from rollbook_services.cli.api import version_path
 from rollbook_services.cli.call import Call, command
 from rollbook_services.cli.given import metrics, pairs, scalars
 from rollbook_services.cli.output import Column, Row

@@ -3,43 +3,20 @@
 import re
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
 import click
 
-from rollbook.client.errors import (
-    Conflict,
-    DeploymentFailed,
-    PromotionEnded,
-    Refused,
-    StillPending,
-)
+from rollbook.client.resources import lane_path, promotion_path
+from rollbook.client.waiting import Wait, is_reached, is_shown, still_pending
 from rollbook.reference import LaneReference, PromotionReference
-from rollbook_services.cli.api import Api, lane_path, promotion_path
+from rollbook_services.cli.api import Api
 from rollbook_services.cli.output import Output
 
 _UNITS: Final = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
-_REACHED: Final = {
-    "ready": {"READY", "DISPATCHED", "PROGRESSING", "SUCCEEDED"},
-    "dispatched": {"DISPATCHED", "PROGRESSING", "SUCCEEDED"},
-    "live": {"SUCCEEDED"},
-}
-_ENDED: Final = {"REJECTED", "CANCELLED", "EXPIRED"}
-_UNDONE: Final = {"FAILED", "ERRORED", "ABORTED"}
-_WAITING: Final = {"GATING", "READY"}
 _LOOK_EVERY_SECONDS: Final = 0.25
 _SETTLES_WITHIN_SECONDS: Final = 2.0
 _SETTLE_STEP_SECONDS: Final = 0.02
-
-
-@dataclass(frozen=True, slots=True)
-class Wait:
-    """What is waited for, and how long."""
-
-    until: str
-    limit_seconds: float
-    through_failures: bool = False
 
 
 def wait_for(
@@ -66,12 +43,7 @@ def wait_for(
             )
             return
         if time.monotonic() >= deadline:
-            raise StillPending(
-                f"{promotion} is {found['state'].lower()} after "
-                f"{wait.limit_seconds:g} s; it stays open: wait again, or "
-                f"'rollbook cancel {promotion} -m …'",
-                code="pending",
-            )
+            raise still_pending(promotion, found, wait)
         time.sleep(min(_LOOK_EVERY_SECONDS, max(0.0, deadline - time.monotonic())))
 
 
@@ -83,42 +55,10 @@ def _settle(api: Api, promotion: PromotionReference, stage: str) -> None:
     deadline = time.monotonic() + _SETTLES_WITHIN_SECONDS
     while time.monotonic() < deadline:
         answer = api.read(lane_path(LaneReference(promotion.model, stage)))
-        stable = answer["data"].get("stable") or {}
-        if int(stable.get("promotion") or 0) >= promotion.number:
+        if is_shown(promotion, answer["data"]):
             api.saw(int(answer["seq"]))
             return
         time.sleep(_SETTLE_STEP_SECONDS)
-
-
-def is_reached(
-    promotion: PromotionReference, found: Mapping[str, Any], wait: Wait
-) -> bool:
-    """Tell whether the promotion is where it should be; raises when it ended."""
-    state = str(found["state"]).upper()
-    why = found.get("reason_code") or "no reason given"
-    if state in _REACHED[wait.until]:
-        return True
-    if state in _UNDONE:
-        raise DeploymentFailed(
-            f"{promotion} {state.lower()}: {why}; 'rollbook history' shows what is "
-            "live, 'rollbook rollback' goes back",
-            code=state.lower(),
-        )
-    if state in _ENDED:
-        raise PromotionEnded(
-            f"{promotion} was {state.lower()}: {why}; ask anew once that is settled",
-            code=state.lower(),
-        )
-    if state == "SUPERSEDED":
-        raise Conflict(
-            f"{promotion} was superseded by another promotion ({why}): look at what "
-            "runs there now, then ask anew",
-            code="incumbent-moved",
-            detail={"promotion": found.get("by_promotion")},
-        )
-    if state in _WAITING and not wait.through_failures:
-        _refuse_failed_gates(promotion, found)
-    return False
 
 
 def progress(promotion: PromotionReference, found: Mapping[str, Any]) -> list[str]:
@@ -136,20 +76,3 @@ def seconds(text: str) -> float:
     if matched is None:
         raise click.UsageError(f"{text!r} is no length of time; write 90s, 30m or 12h")
     return float(matched[1]) * _UNITS[matched[2]]
-
-
-def _refuse_failed_gates(
-    promotion: PromotionReference, found: Mapping[str, Any]
-) -> None:
-    failed = [
-        gate
-        for gate in found.get("gates") or ()
-        if gate.get("status") == "fail" and gate.get("mode", "enforce") == "enforce"
-    ]
-    if failed:
-        raise Refused(
-            f"{promotion} waits at a gate that says no; it stays open: mend the cause, "
-            f"or 'rollbook cancel {promotion} -m …'",
-            code="gate-failed",
-            detail={"gates": failed},
-        )

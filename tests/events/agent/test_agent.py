@@ -11,8 +11,8 @@ from pathlib import Path
 import orjson
 import pytest
 
-from rollbook.agent.fetch import digest_of
 from rollbook.agent.state import Remembered
+from rollbook.artifact import digest_of
 from rollbook.commands.desired import Document
 from rollbook.commands.target import ReportTarget
 from rollbook.commands.wire import Problem, Request

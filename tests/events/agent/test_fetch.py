@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from rollbook.agent.driver import Fault, Interrupted, Unapplied
-from rollbook.agent.fetch import digest_of, fetch
+from rollbook.agent.fetch import fetch
+from rollbook.artifact import digest_of
 from rollbook.names import Digest
 
 

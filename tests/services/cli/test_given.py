@@ -1,15 +1,12 @@
-"""How are metrics, parameters and data sets given on the command line?"""
+"""How are metrics, parameters and lengths of time given on the command line?"""
 
-import hashlib
 from pathlib import Path
 
 import click
 import pytest
 
-from rollbook_services.cli.given import dataset, metrics, pairs, scalars
+from rollbook_services.cli.given import metrics, pairs, scalars
 from rollbook_services.cli.waiting import seconds
-
-DIGEST = "sha256:" + "a" * 64
 
 
 def test_metrics_come_from_files_and_options_and_options_win(tmp_path: Path) -> None:
@@ -35,17 +32,6 @@ def test_parameters_are_numbers_truth_values_or_text() -> None:
 def test_a_pair_without_name_or_given_twice_is_refused(given: list[str]) -> None:
     with pytest.raises(click.UsageError, match="--tag"):
         pairs("--tag", given)
-
-
-def test_a_data_set_is_known_by_its_digest(tmp_path: Path) -> None:
-    file = tmp_path / "tx.csv"
-    file.write_bytes(b"1,2")
-    assert dataset(f"tx@{DIGEST}") == {"name": "tx", "digest": DIGEST}
-    computed = f"sha256:{hashlib.sha256(b'1,2').hexdigest()}"
-    assert dataset(f"tx={file}") == {"name": "tx", "digest": computed}
-    for text in ("tx", "tx@2026-05", "@" + DIGEST, "tx@sha256:abc"):
-        with pytest.raises(click.UsageError, match="digest"):
-            dataset(text)
 
 
 def test_lengths_of_time_have_a_unit() -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from rollbook_services.cli.main import rollbook
 
-LOCAL = {"up", "serve", "demo", "completion"}
+LOCAL = {"up", "serve", "demo", "completion", "admin hand-out", "admin streams"}
 READS = {
     "model list", "model show", "version list", "version show", "version compare",
     "evidence list", "alias list", "status", "inbox", "promotions", "history",

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from rollbook.client.errors import ProblemError
-from rollbook.client.transport import Json, Transport
+from rollbook.client.exchange import Json
+from rollbook.client.transport import Transport
 from rollbook.tokens import new_token
 from rollbook_services.local.demo.narrator import UntrueClaim, wait_for
 

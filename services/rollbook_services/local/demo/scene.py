@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from rollbook.agent.fetch import digest_of
+from rollbook.artifact import digest_of
 from rollbook_services.local.demo.digits import Data, Trained, read_scan
 from rollbook_services.local.demo.narrator import Narrator
 from rollbook_services.local.demo.players import MODEL, Player
