@@ -16,6 +16,7 @@ LONGEST_NAME: Final = 100
 LONGEST_REASON: Final = 500
 LARGEST_BODY: Final = 31_744  # bytes; the server counts headers, its limit is 32 KiB
 
+DEFAULT_TEAM: Final = "default"  # where a name without a team lives
 NAME_PATTERN: Final = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,99}$"
 _TOO_LARGE: Final = 2**1023  # for a double
 _PART: Final = r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}"
@@ -25,6 +26,11 @@ def _is_not_reserved(name: str) -> str:
     if name.split("/")[-1].isdigit():
         raise ValueError("a name of digits alone reads like a number; add a letter")
     return name
+
+
+def _spelled_short(name: str) -> str:
+    """Spell a model of the default team without it: one model has one name."""
+    return name.removeprefix(f"{DEFAULT_TEAM}/")
 
 
 def _is_not_a_number(alias: str) -> str:
@@ -42,13 +48,14 @@ def _is_exact(number: object) -> object:
     return number
 
 
-# `team/name` or `name`; an identity for ever, never reused.
+# `team/name` or `name`, which is `default/name`; an identity for ever, never reused.
 ModelName = NewType(
     "ModelName",
     Annotated[
         str,
         StringConstraints(pattern=rf"^({_PART}/)?{_PART}$", max_length=201),
         AfterValidator(_is_not_reserved),
+        AfterValidator(_spelled_short),
     ],
 )
 StageName = NewType(
@@ -69,12 +76,24 @@ EvidenceKind = NewType(
     "EvidenceKind", Annotated[str, StringConstraints(pattern=NAME_PATTERN)]
 )
 
+# What a token may be for; all but an agent's lets its holder read.
+AGENT: Final = RoleName("agent")
+READERS: Final = tuple(
+    RoleName(role)
+    for role in (
+        *("viewer", "auditor", "publisher", "reviewer", "release-manager"),
+        *("incident-commander", "access-admin"),
+    )
+)
+ROLES: Final = (*READERS, AGENT)
+
 Version = NewType("Version", Annotated[int, Ge(1), Le(LARGEST)])
 PromotionId = NewType("PromotionId", Annotated[int, Ge(1), Le(LARGEST)])
 Count = Annotated[int, Ge(0), Le(LARGEST)]
 Sequence = NewType("Sequence", Annotated[int, Ge(1), Le(LARGEST)])
 
-# sha256 of a file; of an OCI manifest; of an OpenSSF model signature's files.
+# sha256 of a file; of an OCI manifest; of an OpenSSF model signature's files, which
+# covers their contents in the order of their names, not the names themselves.
 Digest = NewType(
     "Digest",
     Annotated[

@@ -178,6 +178,31 @@ def unknown_token(token: str) -> Refusal:
     )
 
 
+_NAME: Final = "begins with a letter or digit, then A-Z a-z 0-9 _ -, at most 100"
+_SPELLING: Final[Mapping[str, str]] = {
+    "id": "a command id is 1 to 128 of A-Z a-z 0-9 . _ : / @ -",
+    "token": "a token's id is 16 of a-z and 2-7; `rollbook token list` shows them",
+    "digest": "write sha256: and 64 hex digits, as `sha256sum FILE` prints them",
+    "sha256": "write 64 hex digits: the hash of the token's secret",
+    "principal": "write prn: or svc: and a name; "
+    "`rollbook token create NAME` finds a person's",
+    "model": f"write team/name or name; each part {_NAME}",
+    **dict.fromkeys(("stage", "target", "alias", "kind"), f"a name {_NAME}"),
+}
+_REMEDIES: Final[Mapping[str, str]] = {
+    "finite_number": "NaN and infinity have no place in the record: "
+    "leave the number out, or say in the description why there is none",
+    "string_pattern_mismatch": "the pattern says which characters it takes",
+    "extra_forbidden": "there is no such field: check its name",
+    "missing": "add it",
+    "string_type": "put it in quotation marks",
+    "datetime_from_date_parsing": "write 2026-05-03T12:00:00Z",
+    "datetime_parsing": "write 2026-05-03T12:00:00Z",
+    "timezone_aware": "add the zone: 2026-05-03T12:00:00Z",
+    "string_too_long": "keep the long part in a file and record its URI",
+    "literal_error": "write it as it stands there",
+    "enum": "write it as it stands there",
+}
 _IDENTITY: Final = ("version", "artifact", "label", "authors", "producer")
 
 
@@ -186,12 +211,25 @@ def invalid(faults: Sequence[Mapping[str, Any]]) -> Refusal:
     for fault in faults:
         if tuple(fault["loc"])[-2:-1] == ("fields",) and fault["loc"][-1] in _IDENTITY:
             return immutable_field(fault["loc"][-1])
-    told = [{"path": _path(fault["loc"]), "remedy": fault["msg"]} for fault in faults]
+    told = [
+        {"path": _path(fault["loc"]), "remedy": remedy_of(fault)} for fault in faults
+    ]
     return Refusal(
         Reason.INVALID,
         "; ".join(f"{fault['path']}: {fault['remedy']}" for fault in told),
         {"faults": told},
     )
+
+
+def remedy_of(fault: Mapping[str, Any]) -> str:
+    """Say what to write instead; `fault` is pydantic's, its `type` may be absent."""
+    kind, message = fault.get("type", ""), str(fault["msg"])
+    place = str(fault["loc"][-1]) if fault["loc"] else ""
+    if kind == "string_pattern_mismatch" and place in _SPELLING:
+        return _SPELLING[place]
+    remedy = _REMEDIES.get(kind)
+    message = message.removeprefix("Value error, ")
+    return f"{message}; {remedy}" if remedy else message
 
 
 def invalid_field(path: str, remedy: str) -> Refusal:

@@ -342,7 +342,8 @@ def nothing_to_roll_back_to(stage: str, tried: Sequence[tuple[int, str]]) -> Ref
     return Refusal(
         Reason.NOTHING_TO_ROLL_BACK_TO,
         f"{stage} has no earlier stable version to go back to"
-        f"{f' ({seen})' if seen else ''}; promote a version, or name one with `to`",
+        f"{f' ({seen})' if seen else ''}; promote a version, "
+        "or name one with `to` (`--to`)",
         {"tried": [{"version": version, "why": why} for version, why in tried]},
     )
 

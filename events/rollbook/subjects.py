@@ -9,7 +9,7 @@ import re
 from typing import Final, NewType
 from urllib.parse import unquote
 
-from rollbook.names import ModelName
+from rollbook.names import DEFAULT_TEAM, ModelName
 
 Aggregate = NewType("Aggregate", str)
 
@@ -17,7 +17,6 @@ PREFIX: Final = "rollbook.ledger."
 EVERYTHING: Final = "rollbook.ledger.>"
 ACCESS: Final = Aggregate("access")
 KEYS: Final = Aggregate("keys")
-DEFAULT_TEAM: Final = "default"
 LONGEST_TOKEN: Final = 128
 
 _PLAIN: Final = frozenset(

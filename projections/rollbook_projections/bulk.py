@@ -10,6 +10,7 @@ from itertools import chain, islice
 from typing import Any, Final
 
 from sqlalchemy import Connection, Table
+from sqlalchemy.exc import DBAPIError
 
 FEW: Final = 50  # rows up to which a plain insert beats setting up a COPY
 Rows = Iterable[Sequence[Any]]
@@ -87,14 +88,22 @@ def _staged(
 
 
 def _copy(connection: Connection, target: str, rows: Rows) -> None:
-    driver = connection.connection.driver_connection
+    driver, dbapi = connection.connection.driver_connection, connection.dialect.dbapi
     assert driver is not None
-    with (
-        driver.cursor() as cursor,
-        cursor.copy(f"COPY {target} FROM STDIN") as copy,
-    ):
-        for row in rows:
-            copy.write_row(row)
+    assert dbapi is not None
+    statement = f"COPY {target} FROM STDIN"
+    try:
+        with driver.cursor() as cursor, cursor.copy(statement) as copy:
+            for row in rows:
+                copy.write_row(row)
+    except dbapi.Error as error:
+        # SQLAlchemy does not see this cursor: callers expect its errors all the same.
+        is_lost = connection.dialect.is_disconnect(error, driver, None)
+        if is_lost:
+            connection.invalidate(error)
+        raise DBAPIError(
+            statement, None, error, connection_invalidated=is_lost
+        ) from error
 
 
 def _many(connection: Connection, statement: str, rows: Rows) -> None:
@@ -125,13 +134,32 @@ def collector_paused(is_long: bool) -> Iterator[None]:
 
     Measured: replay is 1.8 to 2.6 times as fast.
     """
-    if not is_long or not gc.isenabled():
+    if not is_long:
         yield
         return
-    gc.freeze()
-    gc.disable()
+    _PAUSE.begin()
     try:
         yield
     finally:
-        gc.enable()
-        gc.unfreeze()
+        _PAUSE.end()
+
+
+class _Pause:
+    """How many bulk jobs run now, and was the collector on before the first?"""
+
+    def __init__(self) -> None:
+        self._running, self._was_on = 0, False
+
+    def begin(self) -> None:
+        if self._running == 0:
+            self._was_on = gc.isenabled()
+            gc.disable()
+        self._running += 1
+
+    def end(self) -> None:
+        self._running -= 1
+        if self._running == 0 and self._was_on:
+            gc.enable()
+
+
+_PAUSE: Final = _Pause()  # the collector is the process's: so is who pauses it

@@ -3,9 +3,10 @@
 The replay fills a scratch database, so nothing of the live view is trusted or touched.
 """
 
+import asyncio
 import hashlib
 import tempfile
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
@@ -60,16 +61,20 @@ async def compare(
             projector = Projector(projection, scratch)
             await projector.open()
             standing = await database.read(checkpoint.standing)
-            # Rows are compared as of one snapshot: replay once more if the view moved.
-            while True:
-                position = standing.position if standing else 0
-                await projector.catch_up(ledger, until=position)
-                compared = await database.read(
-                    partial(_compare, projection=projection, scratch=scratch)
+            # Most of the way first: a snapshot is held no longer than it must be.
+            await projector.catch_up(ledger, until=standing.position if standing else 0)
+            loop = asyncio.get_running_loop()
+
+            def catch_up(position: int) -> None:
+                # Called in a reader's thread, whose snapshot stays while we replay.
+                rest = projector.catch_up(ledger, until=position)
+                asyncio.run_coroutine_threadsafe(rest, loop).result()
+
+            return await database.read(
+                partial(
+                    _compare, projection=projection, scratch=scratch, catch_up=catch_up
                 )
-                if compared is not None:
-                    return compared
-                standing = await database.read(checkpoint.standing)
+            )
 
 
 def dump(
@@ -91,18 +96,21 @@ def digest(connection: Connection, projection: Projection) -> str:
 
 
 def _compare(
-    connection: Connection, *, projection: Projection, scratch: Database
-) -> Comparison | None:
+    connection: Connection,
+    *,
+    projection: Projection,
+    scratch: Database,
+    catch_up: Callable[[int], None],
+) -> Comparison:
     standing = checkpoint.standing(connection)
     position = standing.position if standing else 0
-    with scratch.snapshot() as other:
-        if (checkpoint.place(other) or (0, 0))[1] != position:
-            return None
-        with (
-            closing(dump(connection, projection)) as live,
-            closing(dump(other, projection)) as replayed,
-        ):
-            difference = _first_difference(live, replayed)
+    catch_up(position)
+    with (
+        scratch.snapshot() as other,
+        closing(dump(connection, projection)) as live,
+        closing(dump(other, projection)) as replayed,
+    ):
+        difference = _first_difference(live, replayed)
     return Comparison(position, digest(connection, projection), difference)
 
 

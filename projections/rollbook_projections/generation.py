@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, Table, inspect, text
 from sqlalchemy.schema import CreateIndex, CreateTable
 
-from rollbook_projections import checkpoint
+from rollbook_projections import checkpoint, standstill
 from rollbook_projections.projection import Projection
 from rollbook_projections.tables import copy
 
@@ -63,7 +63,10 @@ def switch(connection: Connection) -> None:
     """Let the new tables take the place of the old, in the transaction in hand."""
     names = _names(connection)
     fresh = sorted(name for name in names if name.endswith(NEW))
-    former = sorted(name for name in names if not name.endswith((NEW, OLD)))
+    kept = (*fresh, standstill.TABLE.name)
+    former = sorted(
+        each for each in names if not each.endswith(OLD) and each not in kept
+    )
     if connection.dialect.name == "postgresql":
         # Readers hold shared locks for a moment; waiting for ever could deadlock.
         connection.execute(text("SET LOCAL lock_timeout = '2s'"))

@@ -7,16 +7,18 @@ replay supplies it. What stops a view is said once and shown; the others go on.
 import asyncio
 from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 from typing import Final, Protocol
 
 import structlog
 from faststream import AckPolicy
 from faststream.nats import JStream, NatsBroker, NatsMessage, PullSub
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from rollbook.errors import InvalidLedger, RollbookError, Unavailable
 from rollbook.ledger.protocol import Ledger, Message
 from rollbook.subjects import EVERYTHING
+from rollbook_projections import standstill
 from rollbook_projections.fold import HandlerFailed
 from rollbook_projections.projector import Gap, Outdated, Projector
 from rollbook_projections.rebuild import rebuild
@@ -45,11 +47,12 @@ class Follower:
     def __init__(self, projector: Projector, ledger: Ledger) -> None:
         """Take an opened projector and the ledger as its user may replay it."""
         self.projector = projector
-        self.failure: RollbookError | None = None
+        self.failure: Exception | None = None
         self.stopped = asyncio.Event()
         self._ledger = ledger
         self._arrived: asyncio.Queue[NatsMessage] = asyncio.Queue(QUEUED)
         self._turn = asyncio.Lock()
+        self._said = (-1, "")
 
     async def receive(self, message: NatsMessage) -> None:
         """Take one message from the durable; it is acknowledged once it is stored."""
@@ -69,20 +72,25 @@ class Follower:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._write())
                 tasks.create_task(self._watch(subscriber))
-        except* (HandlerFailed, InvalidLedger, Outdated) as stops:
-            self.stop_for(_first(stops))
-            await subscriber.stop()
+        except* Exception as stops:  # noqa: BLE001 - it is shown, not lost
+            await self.stop_for(_first(stops))
+            with suppress(Exception):  # the view has stopped, whatever this says
+                async with asyncio.timeout(FETCH_SECONDS):
+                    await subscriber.stop()
 
-    def stop_for(self, failure: RollbookError) -> None:
-        """Stand still at the position and say why."""
+    async def stop_for(self, failure: Exception) -> None:
+        """Stand still at the position and say why, to other processes too."""
         self.failure = failure
-        self.stopped.set()
+        is_expected = isinstance(failure, RollbookError)
         log.error(
             "projection_stopped",
             projection=self.projector.projection.name,
             position=self.projector.position,
-            error=str(failure),
+            error=str(failure) if is_expected else repr(failure),
+            exc_info=None if is_expected else failure,
         )
+        await self._say(failure, is_final=True)
+        self.stopped.set()
 
     async def _write(self) -> None:
         while True:
@@ -95,10 +103,17 @@ class Follower:
                 await self._try(self.catch_up())
             except DBAPIError as error:
                 self._warn("database_refused", error)
+                await self._say(error, is_final=False)
                 await asyncio.sleep(WATCH_SECONDS)
+            await self._acknowledge(batch)
+
+    async def _acknowledge(self, batch: list[NatsMessage]) -> None:
+        try:
             for message in batch:
                 if _sequence(message) <= self.projector.position:
                     await message.ack()
+        except Exception as error:  # noqa: BLE001 - redelivered, acknowledged then
+            self._warn("not_acknowledged", error)
 
     async def _decisions(self) -> list[NatsMessage]:
         """Take what has arrived, and the rest of a decision that has begun.
@@ -139,8 +154,24 @@ class Follower:
         """Do what the next round will do again if something is away now."""
         try:
             await work
-        except (Unavailable, TimeoutError, DBAPIError) as error:
+        except (Unavailable, TimeoutError) as error:
             self._warn("catching_up_failed", error)
+        except DBAPIError as error:
+            self._warn("catching_up_failed", error)
+            await self._say(error, is_final=False)
+
+    async def _say(self, error: Exception, *, is_final: bool) -> None:
+        """Leave word of what keeps the view; a database that is broken cannot."""
+        said = (self.projector.position, _why(error))
+        if said == self._said and not is_final:
+            return
+        work = partial(standstill.record, why=said[1], is_final=is_final)
+        try:
+            await self.projector.database.write(work)
+        except SQLAlchemyError as refused:
+            self._warn("standstill_not_recorded", refused)
+        else:
+            self._said = said
 
     async def _restart(self, subscriber: _Subscriber) -> None:
         name, position = self.projector.projection.name, self.projector.position
@@ -149,7 +180,7 @@ class Follower:
             async with asyncio.timeout(FETCH_SECONDS):
                 await subscriber.stop()
                 await subscriber.start()
-        except (TimeoutError, OSError) as error:
+        except Exception as error:  # noqa: BLE001 - the next round tries again
             self._warn("subscription_failed", error)
 
     def _warn(self, event: str, error: Exception) -> None:
@@ -172,9 +203,13 @@ async def follow(
     try:
         await follower.catch_up()
     except HandlerFailed as failure:
-        follower.stop_for(failure)
+        await follower.stop_for(failure)
         yield follower
         return
+    except InvalidLedger as failure:
+        await follower.stop_for(failure)
+        raise
+    await projector.database.write(standstill.clear)
     subscriber = broker.subscriber(
         EVERYTHING,
         durable=name,
@@ -219,9 +254,17 @@ async def _as_it_is(message: NatsMessage) -> NatsMessage:
     return message
 
 
-def _first(group: BaseExceptionGroup[RollbookError]) -> RollbookError:
+def _first(group: ExceptionGroup[Exception]) -> Exception:
     first = group.exceptions[0]
-    return _first(first) if isinstance(first, BaseExceptionGroup) else first
+    return _first(first) if isinstance(first, ExceptionGroup) else first
+
+
+def _why(error: Exception) -> str:
+    """Say it without the statement and its values, which are not for everybody."""
+    if isinstance(error, DBAPIError):
+        first, _, _ = str(error.orig).partition("\n")
+        return f"its database refused: {first}"
+    return str(error) if isinstance(error, RollbookError) else repr(error)
 
 
 def _goes_on(batch: list[NatsMessage]) -> bool:

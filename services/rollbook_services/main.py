@@ -50,7 +50,7 @@ from rollbook_projections.stage.declaration import STAGE
 from rollbook_services.conductor import service as conductor_service
 from rollbook_services.conductor.conductor import Conductor
 from rollbook_services.conductor.handlers import CONDUCTOR
-from rollbook_services.gateway import promises
+from rollbook_services.gateway import expiry, promises
 from rollbook_services.gateway import service as gateway_service
 from rollbook_services.gateway.gateway import Gateway, Source, ViewName
 from rollbook_services.gateway.jobs import Jobs
@@ -169,6 +169,7 @@ async def registrar(
         snapshots = open_snapshots(data / "registrar.db")
         stack.callback(snapshots.close)
         cache = Cache(ledger, chain, snapshots)
+        head = await ledger.head()  # from here on followed: no revocation in between
         await cache.refresh(ACCESS)
         stack.push_async_callback(cache.close)
         handler = CommandHandler(ledger, cache, signer, origin=origin, edge=EDGE)
@@ -176,7 +177,9 @@ async def registrar(
         service = registrar_service.Registrar(
             cache, handler, EDGE, event_key=signer.public
         )
-        following = asyncio.create_task(registrar_service.follow(ledger, cache))
+        following = asyncio.create_task(
+            registrar_service.follow(ledger, cache, after=head)
+        )
         stack.push_async_callback(_end, following)
         broker = site.broker("registrar-commands")
         await stack.enter_async_context(registrar_service.serve(broker, service))
@@ -267,7 +270,10 @@ async def gateway(
             jobs=Jobs(jobs),
             now=EDGE.now,
             stopping=asyncio.Event(),
-            checks=(partial(promises.look, site.connect, is_sys=site.is_sys),),
+            checks=(
+                partial(promises.look, site.connect, is_sys=site.is_sys),
+                partial(expiry.look, sources["audit"].database, EDGE.now),
+            ),
         )
         yield await stack.enter_async_context(
             gateway_service.serve(parts, host=server.host, port=server.port)

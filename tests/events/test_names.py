@@ -83,5 +83,14 @@ def test_a_reason_is_kept_without_the_space_around_it() -> None:
     assert TypeAdapter(names.Reason).validate_python("  why \n") == "why"
 
 
+def test_a_model_of_the_default_team_has_one_name() -> None:
+    read = TypeAdapter(names.ModelName).validate_python
+    assert read("default/fraud") == read("fraud") == "fraud"
+    assert read("default/default") == "default"
+    assert read("team/fraud") == "team/fraud"
+    with pytest.raises(ValidationError):
+        read("default/7")
+
+
 def test_one_body_leaves_room_for_headers() -> None:
     assert names.LARGEST_BODY + 1024 == 32 * 1024

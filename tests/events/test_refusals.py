@@ -3,13 +3,16 @@
 import inspect
 from datetime import UTC, datetime
 from types import ModuleType
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 import pytest
-from pydantic import TypeAdapter, ValidationError
+from pydantic import AllowInfNan, TypeAdapter, ValidationError
 
 from rollbook import refusals, standing
-from rollbook.commands.model import ModelCommand
+from rollbook.commands.access import RevokeToken
+from rollbook.commands.model import ModelCommand, RegisterModel
+from rollbook.names import ModelName, TokenId
+from rollbook.names import Reason as Why
 from rollbook.problems import CODES, code_of
 from rollbook.refusals import Reason, Refusal, invalid
 
@@ -84,6 +87,31 @@ def test_every_fault_is_named_with_its_path() -> None:
         {"loc": ("id",), "msg": "too long"},
     ]
     assert invalid(faults).message == "metrics.auc: not finite; id: too long"
+
+
+@pytest.mark.parametrize(
+    ("command", "remedy"),
+    [
+        (RevokeToken(token=TokenId("a" * 16), reason=Why("x")), "rollbook token list"),
+        (RegisterModel(model=ModelName("a")), "team/name"),
+    ],
+)
+def test_a_malformed_name_says_how_it_is_spelled(command: Any, remedy: str) -> None:
+    field = "token" if isinstance(command, RevokeToken) else "model"
+    wrong = {**command.model_dump(mode="json"), field: "no such!"}
+    with pytest.raises(ValidationError) as caught:
+        type(command).model_validate(wrong)
+    message = invalid(caught.value.errors()).message
+    assert remedy in message
+    assert "String should match" not in message
+
+
+def test_a_number_that_is_none_says_what_to_do_without_it() -> None:
+    with pytest.raises(ValidationError) as caught:
+        TypeAdapter(Annotated[float, AllowInfNan(False)]).validate_python(float("nan"))
+    message = invalid([{**caught.value.errors()[0], "loc": ("metrics", "auc")}]).message
+    assert message.startswith("metrics.auc: ")
+    assert "leave the number out" in message
 
 
 @pytest.mark.parametrize("name", ["artifact", "label", "version"])

@@ -41,6 +41,21 @@ def blocks(document: Path) -> list[list[str]]:
     return [block.strip().splitlines() for block in found]
 
 
+def steps(document: Path) -> list[str]:
+    """Return all that is to be run, in its order: lines of `sh`, blocks of `python`."""
+    found = re.findall(r"^```(sh|python)\n(.*?)^```", document.read_text(), re.S | re.M)
+    python = shlex.quote(sys.executable)
+    return [
+        step
+        for kind, block in found
+        for step in (
+            block.strip().splitlines()
+            if kind == "sh"
+            else [f"{python} -W error -c {shlex.quote(block)}"]
+        )
+    ]
+
+
 @pytest.fixture
 def desk(tmp_path: Path) -> tuple[Path, dict[str, str]]:
     """Make an empty directory whose `./rollbook` is the one that is installed."""
@@ -54,7 +69,8 @@ def desk(tmp_path: Path) -> tuple[Path, dict[str, str]]:
 def test_readme_does_what_it_says_from_top_to_bottom(
     desk: tuple[Path, dict[str, str]],
 ) -> None:
-    lines = [line for block in blocks(README) for line in block]
+    lines = steps(README)
+    assert any("import Client" in line for line in lines)
     assert [line for line in lines if line in ELSEWHERE] == list(ELSEWHERE)
     others = [line for line in lines if line not in ELSEWHERE]
     assert len(others) > 10

@@ -155,7 +155,6 @@ def _asked_of_stage(view: View) -> list[Any]:
     return [
         model.models(view),
         model.aliases(view, name),
-        model.alias_history(view, name, "champion"),
         version.versions(view, name),
         [version.version(view, name, number) for number in (1, 2)],
         [version.evidence(view, name, number) for number in (1, 2)],

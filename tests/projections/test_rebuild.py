@@ -109,6 +109,23 @@ async def test_what_is_written_during_a_rebuild_is_not_lost(database_url: str) -
         assert (await compare(COUNTING, projector.database, Quiet(ledger))).is_equal
 
 
+async def test_comparing_ends_though_the_view_never_rests(database_url: str) -> None:
+    recorder = history()
+    begun = len(recorder.messages)
+    more = [recorder.model("team/m1", moved(60 + number))[0] for number in range(20)]
+    ledger = Growing()
+    for message in recorder.messages[:begun]:
+        ledger.inject(message.subject, message.body, id_=message.id)
+    async with projecting(database_url) as projector:
+        ledger.projector, ledger.more = projector, []
+        await projector.catch_up(ledger)
+        ledger.more = more
+        found = await compare(COUNTING, projector.database, ledger)
+        assert found.is_equal
+        assert begun < found.position < len(recorder.messages)
+        assert projector.position > found.position
+
+
 async def test_events_after_the_vouched_prefix_are_judged(database_url: str) -> None:
     recorder = history()
     seen = len(recorder.messages)

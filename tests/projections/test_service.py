@@ -5,6 +5,7 @@ import statistics
 import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,14 +15,16 @@ from faststream.nats.security import NatsNKey
 
 from rollbook.ledger.connection import options
 from rollbook.ledger.jetstream import JetStreamLedger
+from rollbook_projections import standstill
 from rollbook_projections.audit import queries
 from rollbook_projections.audit.handlers import AUDIT
 from rollbook_projections.compare import compare
 from rollbook_projections.database import open_database
+from rollbook_projections.projection import Projection
 from rollbook_projections.projector import Projector
 from rollbook_projections.service import Follower, follow
 from tests.projections.counting import history, moved
-from tests.support.nats import NatsServer, running_nats
+from tests.support.nats import LOOK_AGAIN_SECONDS, NatsServer, running_nats
 from tests.support.recorder import Recorder
 
 PREFIX = "JS.CORE.API"
@@ -40,7 +43,9 @@ async def writing(nats: NatsServer) -> AsyncIterator[JetStreamLedger]:
 
 
 @asynccontextmanager
-async def following(nats: NatsServer, path: Path) -> AsyncIterator[Follower]:
+async def following(
+    nats: NatsServer, path: Path, projection: Projection = AUDIT
+) -> AsyncIterator[Follower]:
     async with AsyncExitStack() as stack:
         client = await stack.enter_async_context(nats.client("audit"))
         url = f"sqlite:///{path / 'audit.db'}"
@@ -56,7 +61,7 @@ async def following(nats: NatsServer, path: Path) -> AsyncIterator[Follower]:
         yield await stack.enter_async_context(
             follow(
                 broker,
-                Projector(AUDIT, database),
+                Projector(projection, database),
                 JetStreamLedger(client, prefix=PREFIX),
             )
         )
@@ -177,3 +182,61 @@ async def test_a_view_of_another_ledger_stops_and_says_so(
             async with asyncio.timeout(20):
                 await follower.stopped.wait()
             assert "cut or made anew" in str(follower.failure)
+            assert "cut or made anew" in (await said(follower)).why
+
+
+async def said(follower: Follower) -> standstill.Standstill:
+    """Wait for word of what keeps a view, as another process reads it."""
+    async with asyncio.timeout(20):
+        while True:
+            found = await follower.projector.database.read(standstill.find)
+            if found is not None:
+                return found
+            await asyncio.sleep(LOOK_AGAIN_SECONDS)
+
+
+def never(*_: object) -> None:
+    raise RuntimeError("nobody thought of this")
+
+
+async def test_an_error_nobody_thought_of_stops_a_view_and_is_said_until_it_goes_on(
+    nats: NatsServer, tmp_path: Path
+) -> None:
+    await nats.fresh()
+    recorder = history(models=1, moves=2)
+    async with writing(nats) as ledger:
+        async with following(nats, tmp_path, replace(AUDIT, every=never)) as follower:
+            await recorder.append_to(ledger)
+            async with asyncio.timeout(20):
+                await follower.stopped.wait()
+            found = await said(follower)
+            assert isinstance(follower.failure, RuntimeError)
+            assert (found.position, found.is_final) == (0, True)
+            assert "nobody thought of this" in found.why
+        async with following(nats, tmp_path) as follower:
+            assert follower.projector.position == len(recorder.messages)
+            assert await follower.projector.database.read(standstill.find) is None
+
+
+async def test_what_a_database_refuses_is_said_until_it_is_mended(
+    nats: NatsServer, tmp_path: Path
+) -> None:
+    await nats.fresh()
+    recorder = history(models=1, moves=2)
+    async with writing(nats) as ledger, following(nats, tmp_path) as follower:
+        await recorder.append_to(ledger)
+        before = len(recorder.messages)
+        await follower.projector.wait_for(before, timeout_seconds=10)
+        await follower.projector.database.write(
+            lambda held: held.exec_driver_sql("ALTER TABLE events RENAME TO away")
+        )
+        recorder.model("team/m0", moved(9))
+        await recorder.append_to(ledger)
+        found = await said(follower)
+        assert (found.position, found.is_final) == (before, False)
+        assert "no such table" in found.why
+        await follower.projector.database.write(
+            lambda held: held.exec_driver_sql("ALTER TABLE away RENAME TO events")
+        )
+        await follower.projector.wait_for(before + 1, timeout_seconds=20)
+        assert await follower.projector.database.read(standstill.find) is None

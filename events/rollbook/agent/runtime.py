@@ -221,7 +221,7 @@ class Agent:
         self._is_away = False
 
     def tell_answer(self, request: Request, answer: Done | Problem) -> None:
-        """Tell what became of a report; look again where it spoke of the past."""
+        """Tell what became of a report; the next resync repairs what it missed."""
         if not isinstance(request.command, ReportTarget):
             return
         state, report = request.command.state, request.command.report

@@ -15,8 +15,8 @@ class JetStreamLedger:
     """A ledger on one stream.
 
     `prefix` is where the stream's API is for this connection: `$JS.API` in its own
-    account, `JS.CORE.API` in SERVICES. `append` and `last` need the right to publish
-    to the ledger and to ask its leader, which the registrar alone has.
+    account, `JS.CORE.API` in SERVICES. `append`, `last` and `next` need the right to
+    publish to the ledger and to ask its leader, which the registrar alone has.
     """
 
     def __init__(
@@ -43,10 +43,16 @@ class JetStreamLedger:
         """Return the newest message of an aggregate, as the leader knows it."""
         return await self._source.stored({"last_by_subj": subject(aggregate)})
 
+    async def next(self, aggregate: Aggregate, *, after: int) -> Message | None:
+        """Return the first message above `after`, as the leader knows it."""
+        return await self._source.stored(
+            {"seq": after + 1, "next_by_subj": subject(aggregate)}
+        )
+
     async def history(
         self, aggregate: Aggregate, *, after: int = 0, most: int | None = None
     ) -> list[Message]:
-        """Return an aggregate's messages with a sequence above `after`, in order."""
+        """Return what a replica holds of an aggregate above `after`; see `Ledger`."""
         return await replay.read_subject(
             self._source, subject(aggregate), after=after, most=most
         )

@@ -49,6 +49,11 @@ class MemoryLedger:
         """Return the newest message of an aggregate."""
         return self._last(subject(aggregate))
 
+    async def next(self, aggregate: Aggregate, *, after: int) -> Message | None:
+        """Return the first message of an aggregate above `after`."""
+        kept = self._by_subject.get(subject(aggregate), [])
+        return next((each for each in kept if each.sequence > after), None)
+
     async def history(
         self, aggregate: Aggregate, *, after: int = 0, most: int | None = None
     ) -> list[Message]:

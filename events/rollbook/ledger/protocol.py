@@ -50,12 +50,16 @@ class Ledger(Protocol):
     async def last(self, aggregate: Aggregate) -> Message | None:
         """Return the newest message of an aggregate, as the leader knows it."""
 
+    async def next(self, aggregate: Aggregate, *, after: int) -> Message | None:
+        """Return the first message above `after`, as the leader knows it."""
+
     async def history(
         self, aggregate: Aggregate, *, after: int = 0, most: int | None = None
     ) -> list[Message]:
         """Return an aggregate's messages with a sequence above `after`, in order.
 
-        At most so many of the first of them, where `most` says how many.
+        At most so many of the first of them, where `most` says how many. The newest
+        may be missing: whoever decides on what is there reads with `whole.read_until`.
         """
 
     def replay(self, *, after: int = 0) -> AsyncIterator[list[Message]]:

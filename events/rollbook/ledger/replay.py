@@ -167,7 +167,10 @@ async def _all_of(
 async def read_subject(
     source: Source, subject: str, *, after: int, most: int | None = None
 ) -> list[Message]:
-    """Read messages of one subject above `after`, in order: all, or the first ones."""
+    """Read messages of one subject above `after`, in order: all, or the first ones.
+
+    As far as the replica that answers has them.
+    """
     found: list[Message] = []
     start, waiting = after + 1, pauses.until(source.deadline_seconds)
     async with asking(source) as questions:

@@ -19,7 +19,6 @@ CORE_PREFIX: Final = "JS.CORE.API"
 EDGE_PREFIX: Final = "JS.EDGE.API"
 OWN_PREFIX: Final = "$JS.API"
 FOLLOWERS: Final = ("stage", "lineage", "audit", "conductor")
-GATEWAY_READERS: Final = ("gateway-1",)
 MAX_MESSAGE_BYTES: Final = 32 * 1024
 ANSWER_TIMEOUT_SECONDS: Final = 10.0
 
@@ -78,9 +77,7 @@ KV_DESIRED: Final = Stream(
     {**_WRITTEN, "subjects": ["$KV.DESIRED.>"], "max_msgs_per_subject": 1},
 )
 FEED: Final = Stream(
-    "FEED",
-    {**_KEPT, "mirror": _mirror_of("LEDGER", "edge.deliver.feed")},
-    GATEWAY_READERS,
+    "FEED", {**_KEPT, "mirror": _mirror_of("LEDGER", "edge.deliver.feed")}
 )
 DESIRED: Final = Stream(
     "DESIRED",
@@ -109,7 +106,7 @@ async def provision(
     feed_readers: Iterable[str] = (),
 ) -> None:
     """Create each stream and durable that is missing; refuse those that differ."""
-    feed = replace(FEED, durables=(*FEED.durables, *feed_readers))
+    feed = replace(FEED, durables=tuple(feed_readers))
     for stream in (LEDGER, KV_DESIRED):
         await create(core_admin, stream, replicas=replicas)
     for stream in (feed, DESIRED):

@@ -5,10 +5,10 @@ Synchronous functions over a connection; `as_of` is a ledger sequence, None is n
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, func, select
+from sqlalchemy import ColumnElement, Connection, select
 
 from rollbook import codec
 from rollbook.envelope import written
@@ -19,6 +19,8 @@ from rollbook_projections.checkpoint import Anomaly
 from rollbook_projections.tables import as_of as held_at
 
 MOST: Final = 1_000
+_STEP: Final = timedelta(milliseconds=1)
+_EARLIEST: Final = datetime.min.replace(tzinfo=UTC) + _STEP
 Row = dict[str, Any]
 
 
@@ -80,38 +82,32 @@ def event(connection: Connection, seq: int) -> Row | None:
     return _opened(found[0]) if found else None
 
 
-def event_by_id(connection: Connection, id_: str) -> Row | None:
-    """Return one event by its id."""
-    found = _rows(connection, select(EVENTS).where(EVENTS.c.id == id_))
-    return _opened(found[0]) if found else None
-
-
 def bodies(
     connection: Connection,
+    wanted: Filter,
     *,
     after: int = 0,
-    until: int | None = None,
     limit: int = MOST,
-) -> list[tuple[int, bytes]]:
-    """Return stored bytes in order, for export and for changes between two moments."""
-    seq = EVENTS.c.seq
-    conditions = [seq > after] if until is None else [seq > after, seq <= until]
-    page = select(seq, EVENTS.c.body).where(*conditions).order_by(seq).limit(limit)
-    return [(row.seq, row.body) for row in connection.execute(page)]
-
-
-def bodies_of(
-    connection: Connection, wanted: Filter, *, after: int, limit: int = MOST
+    as_of: int | None = None,
 ) -> list[Row]:
-    """Return sequence, type and stored bytes of the events that are asked for."""
+    """Return sequence, type and stored bytes, in order, of what is asked for."""
     seq = EVENTS.c.seq
+    conditions = [seq > after, *_conditions(connection, wanted)]
+    if as_of is not None:
+        conditions.append(seq <= as_of)
     page = (
         select(seq, EVENTS.c.type, EVENTS.c.body)
-        .where(seq > after, *_conditions(connection, wanted))
+        .where(*conditions)
         .order_by(seq)
         .limit(limit)
     )
     return _rows(connection, page)
+
+
+def has_passed(connection: Connection, instant: datetime) -> bool:
+    """Tell whether the view has gone beyond an instant: nothing joins what was then."""
+    latest = instant_of(connection, head(connection))
+    return latest is not None and latest > written(instant)
 
 
 def resolve_as_of(connection: Connection, instant: datetime) -> int:
@@ -146,15 +142,6 @@ def head(connection: Connection) -> int:
     return place[1] if place else 0
 
 
-def history_of_actor(
-    connection: Connection, actor: str, *, as_of: int | None = None, limit: int = 100
-) -> list[Row]:
-    """Return what somebody did, newest first."""
-    return events(
-        connection, Filter(actor=actor), limit=limit, newest_first=True, as_of=as_of
-    )
-
-
 def tokens(connection: Connection, *, as_of: int | None = None) -> list[Row]:
     """Return every credential that was ever issued, and whether it was revoked."""
     page = select(TOKENS).where(held_at(TOKENS, as_of)).order_by(TOKENS.c.token)
@@ -177,13 +164,6 @@ def anomalies(connection: Connection, *, as_of: int | None = None) -> list[Anoma
         for each in checkpoint.anomalies(connection)
         if as_of is None or each.sequence <= as_of
     ]
-
-
-def count(connection: Connection, wanted: Filter | None = None) -> int:
-    """Count events."""
-    conditions = _conditions(connection, wanted or Filter())
-    counted = select(func.count()).select_from(EVENTS).where(*conditions)
-    return int(connection.execute(counted).scalar_one())
 
 
 def _conditions(connection: Connection, wanted: Filter) -> list[ColumnElement[bool]]:
@@ -215,7 +195,7 @@ def _type_like(glob: str) -> ColumnElement[bool]:
 def _from(connection: Connection, moment: datetime | int) -> int:
     if isinstance(moment, int):
         return moment
-    return resolve_as_of(connection, moment - timedelta(milliseconds=1)) + 1
+    return resolve_as_of(connection, max(moment, _EARLIEST) - _STEP) + 1
 
 
 def _up_to(connection: Connection, moment: datetime | int) -> int:

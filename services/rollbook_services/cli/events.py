@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
@@ -40,9 +40,8 @@ def list_(
     **filters: Any,
 ) -> None:
     """List events: what happened, when, by whom."""
-    api = call.api()
     asked = {**filters, "type": type_, "newest_first": newest or None}
-    answer = api.read("/v1/events", actor=_principal(api, actor), **asked)
+    answer = call.api().read("/v1/events", actor=actor, **asked)
     columns = [
         Column("SEQ", sequence_of),
         Column("TIME", lambda row: call.output.time(row.get("at") or row.get("time"))),
@@ -60,12 +59,14 @@ def list_(
     position(answer, call.output)
 
 
-@command("show", into=events)
+@command("show", into=events, reads=True)
 @click.argument("sequence", type=click.IntRange(1))
 @click.option("--raw", is_flag=True, help="The stored bytes, to the bit.")
 def show(call: Call, sequence: int, raw: bool) -> None:
     """Show one event as it is stored."""
-    stored = call.api().transport.get_bytes(f"/v1/events/{sequence}", accept=_STORED)
+    path = f"/v1/events/{sequence}"
+    transport = call.api().transport
+    stored = transport.get_bytes(path, accept=_STORED, as_of=call.as_of)
     if raw or call.output.is_for_programs():
         sys.stdout.flush()
         sys.stdout.buffer.write(stored + (b"" if raw else b"\n"))
@@ -124,15 +125,6 @@ def export(
     )
 
 
-def _principal(api: Api, actor: str | None) -> str | None:
-    """Return the principal of a person who is known here by that name."""
-    if actor is None or ":" in actor:
-        return actor
-    people = api.transport.get("/v1/access/people")["data"]
-    found = [row["principal"] for row in people if row["name"] == actor]
-    return str(found[0]) if found else f"svc:{actor}"
-
-
 def sequence_of(row: Row) -> object:
     """Return an event's place in the ledger."""
     return row.get("seq") or row.get("sequence")
@@ -175,22 +167,13 @@ def _line(fed: Fed, call: Call) -> str:
 
 
 def _export(api: Api, out: BinaryIO, since: int, last: int, model: str | None) -> int:
-    count = 0
-    for sequence in _sequences(api, since, last, model):
-        stored = api.transport.get_bytes(f"/v1/events/{sequence}", accept=_STORED)
-        out.write(stored + b"\n")
-        count += 1
-    return count
-
-
-def _sequences(api: Api, since: int, last: int, model: str | None) -> Iterator[int]:
+    asked = {"since": since, "until": last, "model": model, "limit": _PAGE}
     after: str | None = None
-    found: list[int] = []
+    count = 0
     while True:
-        page = api.read(
-            "/v1/events", since=since, until=last, model=model, limit=_PAGE, after=after
-        )
-        found += [int(str(sequence_of(row))) for row in page["data"]]
+        page = api.read("/v1/events/stored", after=after, **asked)
+        out.writelines(row["body"].encode() + b"\n" for row in page["data"])
+        count += len(page["data"])
         after = page.get("next")
-        if after is None or not page["data"]:
-            return iter(sorted(found))
+        if after is None:
+            return count

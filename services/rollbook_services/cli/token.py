@@ -3,6 +3,7 @@
 import os
 import re
 import secrets
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
@@ -49,6 +50,9 @@ def create(
     if (stage is None) != (target is None):
         raise click.UsageError("--stage and --target go together")
     until = _until(expires)
+    _check_roles(roles, has_place=stage is not None)
+    if file is not None and file.exists():
+        raise click.UsageError(f"--file {file}: it exists; choose another name")
     api = call.api()
     principal = principal_of(api, name, service=service)
     made = new_token(secrets.token_bytes(10), secrets.token_bytes(32))
@@ -118,6 +122,21 @@ def principal_of(api: Api, name: str, *, service: bool) -> str:
     answer = api.transport.post("/v1/access/people", {"name": name})
     found = answer.get("data", answer)
     return str(found["principal"])
+
+
+def _check_roles(roles: Sequence[str], *, has_place: bool) -> None:
+    """Refuse what the server would, before it keeps the name of a person for it."""
+    from rollbook.names import AGENT, ROLES
+
+    unknown = [role for role in roles if role not in ROLES]
+    if unknown:
+        raise click.UsageError(
+            f"--role: no such role: {', '.join(unknown)}; there are {', '.join(ROLES)}"
+        )
+    if (AGENT in roles) != has_place:
+        raise click.UsageError(
+            "--role agent and no other takes --stage and --target: where it serves"
+        )
 
 
 def write_secret(path: Path, text: str) -> None:

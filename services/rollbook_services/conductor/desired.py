@@ -1,14 +1,17 @@
 """How do documents get into the bucket so that an older one never replaces a newer?"""
 
+from typing import Final
+
 import structlog
 from pydantic import ValidationError
 
 from rollbook.commands.desired import Document
-from rollbook.errors import AppendConflict
+from rollbook.errors import AppendConflict, Unavailable
 from rollbook.ledger.bucket import NOTHING, DesiredBucket, Entry
+from rollbook.ledger.pauses import until
 from rollbook_services.conductor.react import Written
 
-TRIES = 5
+CONFLICT_SECONDS: Final = 2.0
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -19,14 +22,16 @@ async def write(bucket: DesiredBucket, written: Written) -> bool:
     Raises Unavailable when NATS is away, or others keep writing.
     """
     value = written.document.model_dump_json().encode()
-    for attempt in range(TRIES):
+    pauses = until(CONFLICT_SECONDS)
+    while not pauses.is_over:
         held = await bucket.get(written.key)
         if _sequence(held) > written.document.sequence or held.value == value:
             return False
         try:
             await bucket.put(written.key, value, expected=held.sequence)
         except AppendConflict:
-            log.info("desired_written_elsewhere", key=written.key, attempt=attempt)
+            log.info("desired_written_elsewhere", key=written.key)
+            await pauses.take()
         else:
             log.info(
                 "desired_written",
@@ -35,7 +40,7 @@ async def write(bucket: DesiredBucket, written: Written) -> bool:
                 sequence=written.document.sequence,
             )
             return True
-    return False
+    raise Unavailable(f"others keep writing {written.key}")
 
 
 def _sequence(held: Entry) -> int:

@@ -10,6 +10,7 @@ from starlette.requests import Request
 
 from rollbook.commands.command import Command
 from rollbook.names import CommandId
+from rollbook.refusals import remedy_of
 from rollbook_services.gateway.problems import declined, invalid
 
 LARGEST_BODY: Final = 64 * 1024  # bytes; what is larger goes as URI and digest
@@ -91,7 +92,7 @@ def faults_of(error: ValidationError, fields: Mapping[str, Any]) -> Faults:
     for found in error.errors(include_url=False, include_context=False):
         pointer = _pointer(found["loc"], fields, is_absent=found["type"] == "missing")
         heard = messages.setdefault(pointer, [])
-        message = _said(found["type"], found["msg"], found["loc"])
+        message = _said(found)
         if message not in heard:
             heard.append(message)
     return [
@@ -118,9 +119,10 @@ def _pointer(
     return pointer or "/"
 
 
-def _said(kind: str, message: str, location: Sequence[str | int]) -> str:
-    if kind != "extra_forbidden":
-        return message.removeprefix("Value error, ")
+def _said(fault: Mapping[str, Any]) -> str:
+    location = fault["loc"]
+    if fault["type"] != "extra_forbidden":
+        return remedy_of(fault)
     if len(location) == 1 and location[0] in _STAMPED:
         return "the server says who and when, from the credential: leave it out"
     return "there is no such field: check its name"

@@ -1,12 +1,15 @@
 """How do the paths of the HTTP API name a model?"""
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
-from rollbook.names import ModelName
-from rollbook.subjects import DEFAULT_TEAM
+from fastapi import Path
+
+from rollbook.names import DEFAULT_TEAM, LARGEST, ModelName
 
 MODEL: Final = "/models/{team}/{name}"
+
+Number = Annotated[int, Path(ge=1, le=LARGEST)]
 
 
 def model_of(team: str, name: str) -> ModelName:

@@ -59,6 +59,16 @@ class People:
             ).scalar_one()
         return Principal(found)
 
+    def principal(self, told: str) -> str:
+        """Return whom a principal, a person's name or a program's name stands for."""
+        if ":" in told:
+            return told
+        clean = unicodedata.normalize("NFC", told).strip()
+        query = select(_people.c.principal).where(_people.c.name == clean)
+        with self._engine.connect() as connection:
+            found: str | None = connection.execute(query).scalar_one_or_none()
+        return found or f"svc:{told}"
+
     def names(self, principals: Iterable[str]) -> dict[str, str]:
         """Return the names of those principals who have one here."""
         wanted = set(principals)

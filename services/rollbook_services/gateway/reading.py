@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Annotated, Any, Final, TypeVar
 
 import orjson
@@ -14,7 +15,8 @@ from starlette.responses import Response
 
 from rollbook.envelope import written
 from rollbook.errors import Unavailable
-from rollbook_projections.audit.queries import instant_of, resolve_as_of
+from rollbook.names import LARGEST, READERS
+from rollbook_projections.audit.queries import has_passed, instant_of, resolve_as_of
 from rollbook_projections.checkpoint import place
 from rollbook_projections.view import View
 from rollbook_services.gateway.credentials import Reader, authenticate
@@ -122,24 +124,26 @@ async def _reading(
     as_of: Annotated[
         str | None, Query(description="a sequence, an instant with zone, or a date")
     ] = None,
-    min_seq: Annotated[int, Query(ge=0, description="wait until this is seen")] = 0,
+    min_seq: Annotated[
+        int, Query(ge=0, le=LARGEST, description="wait until this is seen")
+    ] = 0,
     prefer: Annotated[str | None, Header()] = None,
     authorization: Annotated[str | None, Header()] = None,
 ) -> Reading:
     gateway = gateway_of(request)
     reader = await authenticate(gateway, authorization)
+    reader.must_be(*READERS)
     _refuse_unknown(request)
     waiting = _PREFER_WAIT.search(prefer or "")
     seconds = float(waiting[1]) if waiting else WAIT_SECONDS
     seconds = min(seconds, LONGEST_WAIT_SECONDS)
-    sequence, at = await moment_of(gateway, as_of, min_seq, seconds)
+    sequence, at = await moment_of(gateway, as_of, seconds)
     return Reading(gateway, reader, sequence, at, min_seq, seconds)
 
 
 async def moment_of(
     gateway: Gateway,
     text: str | None,
-    min_seq: int = 0,
     seconds: float = WAIT_SECONDS,
     *,
     name: str = "as_of",
@@ -151,17 +155,29 @@ async def moment_of(
     if text is None:
         return None, None
     asked = read_moment(text, name=name)
-    source = gateway.sources["audit"]
     if asked.sequence is not None:
         return asked.sequence, await _time_of(gateway, asked.sequence, name)
-    instant = asked.instant
-    assert instant is not None
-    if min_seq:
-        await caught_up(source, min_seq, seconds)
+    assert asked.span is not None
+    first, last = asked.span
+    now = gateway.now()
+    if first > now:
+        message = f"It is {written(now)}, and {written(first)} is still to come"
+        raise _out_of_range(message, name)
+    instant = min(last, now)
+    return await _sequence_at(gateway, instant, seconds, name), written(instant)
+
+
+async def _sequence_at(
+    gateway: Gateway, instant: datetime, seconds: float, name: str
+) -> int:
+    source = gateway.sources["audit"]
+    if not await source.database.read(has_passed, instant):
+        # What the view has yet to apply may have happened by then too.
+        await caught_up(source, await gateway.head(), seconds)
     found = await source.database.read(resolve_as_of, instant)
     if not found:
         raise _out_of_range(f"The ledger begins after {written(instant)}", name)
-    return found, written(instant)
+    return found
 
 
 async def _time_of(gateway: Gateway, sequence: int, name: str) -> str | None:

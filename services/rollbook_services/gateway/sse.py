@@ -13,7 +13,7 @@ from typing import Final
 from sqlalchemy import Connection
 
 from rollbook.errors import Unavailable
-from rollbook_projections.audit.queries import Filter, Row, bodies_of, head
+from rollbook_projections.audit.queries import Filter, Row, bodies, head
 from rollbook_services.gateway.gateway import Gateway
 
 AT_ONCE: Final = 500
@@ -47,7 +47,7 @@ async def feed(gateway: Gateway, wanted: Filter, *, after: int) -> AsyncIterator
 def _page(
     connection: Connection, *, wanted: Filter, after: int
 ) -> tuple[list[Row], int]:
-    rows = bodies_of(connection, wanted, after=after, limit=AT_ONCE)
+    rows = bodies(connection, wanted, after=after, limit=AT_ONCE)
     return rows, head(connection)
 
 

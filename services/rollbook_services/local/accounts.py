@@ -77,7 +77,6 @@ class User:
 _TO_EDGE: Final = (Account.EDGE,)
 _TO_SERVICES: Final = (Account.SERVICES,)
 _TO_CLIENTS: Final = (Account.CLIENTS,)
-_TO_BOTH: Final = (Account.SERVICES, Account.CLIENTS)
 
 
 def _consumer_exports(
@@ -112,7 +111,7 @@ EXPORTS: Final[tuple[Export, ...]] = (
     Export(Account.CORE, "$JS.API.DIRECT.GET.LEDGER", _TO_SERVICES, is_streamed=True),
     Export(Account.CORE, "$JS.API.DIRECT.GET.KV_DESIRED.>", _TO_SERVICES),
     Export(Account.CORE, "$KV.DESIRED.>", _TO_SERVICES),
-    *_consumer_exports(Account.EDGE, "FEED", _TO_BOTH),
+    *_consumer_exports(Account.EDGE, "FEED", _TO_CLIENTS),
     Export(Account.EDGE, "$JS.API.DIRECT.GET.DESIRED.$KV.DESIRED.>", _TO_CLIENTS),
     Export(Account.SERVICES, "rollbook.command.edge.>", _TO_CLIENTS),
     Export(Account.SERVICES, "rollbook.lease.edge.>", _TO_CLIENTS),
@@ -153,14 +152,13 @@ PLATFORM: Final[tuple[User, ...]] = (
             "$JS.API.STREAM.INFO.LEDGER",
             "$JS.API.STREAM.MSG.GET.LEDGER",
             "$JS.API.DIRECT.GET.LEDGER",
-            "$JS.API.DIRECT.GET.LEDGER.>",
         ),
     ),
     # No allow_responses: it lets a requester steer the answer to any subject.
     User(
         "registrar-commands",
         Account.SERVICES,
-        ("_INBOX.>", "_R_.>", "JS.CORE.API.DIRECT.GET.LEDGER"),
+        ("_INBOX.>", "_R_.>"),
         ("rollbook.command.> registrar",),
     ),
     _projection("stage"),
@@ -179,14 +177,7 @@ PLATFORM: Final[tuple[User, ...]] = (
         ),
         ("rollbook.lease.edge.> conductor",),
     ),
-    User(
-        "gateway",
-        Account.SERVICES,
-        (
-            "rollbook.command.core.gateway.>",
-            *_pulls("JS.EDGE.API", "FEED", "gateway-1"),
-        ),
-    ),
+    User("gateway", Account.SERVICES, ("rollbook.command.core.gateway.>",)),
 )
 
 _TOKEN: Final = re.compile(r"(?:[A-Za-z0-9_-]|%[0-9A-F]{2}){1,128}")
@@ -216,8 +207,6 @@ def pipeline(principal: str) -> User:
 def feed_reader(name: str) -> User:
     """Describe a reader of the feed, which has the durable of its name on FEED."""
     _check_tokens(name)
-    if name.startswith("gateway-"):
-        raise ValueError(f"{name!r} is the name of a gateway's durable: take another")
     return User(name, Account.CLIENTS, _pulls("JS.EDGE.API", "FEED", name))
 
 

@@ -23,7 +23,6 @@ from typing import Final
 import structlog
 
 from rollbook.errors import Misconfigured, Unavailable
-from rollbook.ledger.connection import connect
 from rollbook_services.local import tied
 from rollbook_services.local.accounts import User, with_platform
 from rollbook_services.local.nats_config import embedded
@@ -45,31 +44,11 @@ class NatsServer:
     folder: Path
     url: str
     process: asyncio.subprocess.Process
-    clients: tuple[User, ...] = ()
     starts: int = 1
 
     def seed_file(self, user: str) -> Path:
         """Name the file with a user's secret."""
         return seed_file(self.folder / "nats", user)
-
-    async def admit(self, client: User) -> None:
-        """Let one more client in, without a restart; return when it can connect."""
-        if client not in self.clients:
-            clients = (*self.clients, client)
-            _configure(self.folder, clients, port=int(self.url.rpartition(":")[2]))
-            self.clients = clients
-            self.process.send_signal(signal.SIGHUP)
-        async with asyncio.timeout(START_TIMEOUT_SECONDS):
-            while not await self._knows(client):  # noqa: ASYNC110
-                await asyncio.sleep(LOOK_AGAIN_SECONDS)
-
-    async def _knows(self, client: User) -> bool:
-        seed_file = self.seed_file(client.name)
-        try:
-            async with connect(self.url, user=client.name, seed_file=seed_file):
-                return True
-        except Misconfigured:
-            return False
 
     def kill(self) -> None:
         """Kill the server without warning, as tests do; it comes back by itself."""
@@ -86,12 +65,11 @@ async def nats_server(
     Raises Misconfigured when another process runs on the directory, when the program
     is missing, or when it refuses to start.
     """
-    program, clients = find_program(), tuple(clients)
+    program = find_program()
     with _only_one(folder):
         await _stop_orphan(folder)
         _configure(folder, clients, port=port)
         server = await _start(program, folder)
-        server.clients = clients
         keeper = asyncio.create_task(_keep_running(server, program))
         try:
             yield server

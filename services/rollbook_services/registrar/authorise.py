@@ -32,10 +32,9 @@ from rollbook.commands.version import (
     RetireVersion,
 )
 from rollbook.envelope import Actor, ActorKind
-from rollbook.names import Principal, RoleName, TokenId
+from rollbook.names import AGENT, Principal, RoleName, TokenId
 from rollbook.refusals import Refusal, forbidden, unauthenticated
 from rollbook.standing import wrong_target
-from rollbook_services.policy.document import REVIEWER
 from rollbook_services.registrar.state import Access, Token
 
 VIEWER: Final = RoleName("viewer")
@@ -44,11 +43,6 @@ PUBLISHER: Final = RoleName("publisher")
 RELEASE_MANAGER: Final = RoleName("release-manager")
 INCIDENT_COMMANDER: Final = RoleName("incident-commander")
 ACCESS_ADMIN: Final = RoleName("access-admin")
-AGENT: Final = RoleName("agent")
-ROLES: Final = (
-    *(VIEWER, AUDITOR, PUBLISHER, REVIEWER, RELEASE_MANAGER),
-    *(INCIDENT_COMMANDER, ACCESS_ADMIN, AGENT),
-)
 CONDUCTOR: Final = Principal("rollbook:conductor")
 
 # Which roles may ask for what (design/promotion.md §1.3, design/proof.md §5).

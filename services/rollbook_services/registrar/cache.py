@@ -16,6 +16,7 @@ from rollbook.codec import Link, parse, read
 from rollbook.envelope import Envelope
 from rollbook.event import Event
 from rollbook.ledger.protocol import Ledger, Message
+from rollbook.ledger.whole import read_until
 from rollbook.proof.validity import Accepted, Chain, check
 from rollbook.subjects import ACCESS, PREFIX, Aggregate, subject
 from rollbook_services.registrar.decider import initial
@@ -61,12 +62,17 @@ class Cache:
         return state
 
     async def refresh(self, aggregate: Aggregate) -> Folded:
-        """Return an aggregate as the ledger's leader has it now."""
+        """Return an aggregate as the ledger's leader has it now.
+
+        Raises Unavailable when that much of it cannot be read.
+        """
         folded = await self.load(aggregate)
         last = await self._ledger.last(aggregate)
-        if last is None or last.sequence <= folded.sequence:
-            return folded
-        return await self._read_on(folded)
+        if last is not None and last.sequence > folded.sequence:
+            return await self._read_on(folded, until=last.sequence)
+        if folded.sequence:  # only what is held in memory is followed
+            await self._remember(folded)
+        return folded
 
     async def keep(self, folded: Folded, appended: Iterable[Envelope[Event]]) -> Folded:
         """Remember what this registrar itself has just appended."""
@@ -84,8 +90,13 @@ class Cache:
         Only these: impatient callers ask for the same again and again, and reading all
         history for each of them would never come to an end.
         """
-        messages = await self._ledger.history(
-            aggregate, after=answered.first_sequence - 1, most=answered.count
+        before_first = answered.first_sequence - 1
+        messages = await read_until(
+            self._ledger,
+            aggregate,
+            after=before_first,
+            until=before_first + answered.count,  # a decision is kept in a row
+            most=answered.count,
         )
         # They were accepted in their place, so the first one's own word for it holds.
         before = Link(answered.first_rev - 1, parse(messages[0].body).get("prev"))
@@ -115,7 +126,7 @@ class Cache:
             folded = self._take(known, message)
             if folded.link == known.link:
                 # Foreign, or we missed what came before: the ledger knows.
-                folded = await self._read_on(known)
+                folded = await self._read_on(known, until=message.sequence)
             await self._remember(folded)
 
     async def close(self) -> None:
@@ -123,9 +134,10 @@ class Cache:
         await self._snapshots.save(list(self._folded.values()))
         self._folded.clear()
 
-    async def _read_on(self, folded: Folded) -> Folded:
-        before = folded.sequence
-        tail = await self._ledger.history(folded.aggregate, after=before)
+    async def _read_on(self, folded: Folded, *, until: int) -> Folded:
+        tail = await read_until(
+            self._ledger, folded.aggregate, after=folded.sequence, until=until
+        )
         for message in tail:
             folded = self._take(folded, message)
         await self._remember(folded)

@@ -43,7 +43,7 @@ from rollbook_services.registrar.cache import Cache
 from rollbook_services.registrar.correlation import story
 from rollbook_services.registrar.decider import decide_any
 from rollbook_services.registrar.folded import Folded
-from rollbook_services.registrar.state import Answered
+from rollbook_services.registrar.state import Access, Answered
 
 MOST_TRIES: Final = 12
 LONGEST_PAUSE_SECONDS: Final = 0.05
@@ -118,12 +118,12 @@ class CommandHandler:
         self, command: AnyCommand, folded: Folded, stamp: Stamp
     ) -> Recorded | Refusal | None:
         """Decide and append once; None asks for another round."""
-        access = await self._cache.access()
-        decided = decide_any(command, folded.state, access, stamp)
+        access = await self._cache.load(ACCESS)
+        assert isinstance(access.state, Access)
+        decided = decide_any(command, folded.state, access.state, stamp)
         if isinstance(decided, Refusal) or not decided:
             # No guard holds these, so they must not rest on what was true before.
-            fresh = await self._cache.refresh(folded.aggregate)
-            if fresh.sequence != folded.sequence:
+            if not await self._is_newest(folded, access):
                 return None
             return (
                 decided
@@ -149,6 +149,14 @@ class CommandHandler:
         ]
         folded = await self._cache.keep(folded, appended)
         return Recorded(appended, folded.link.rev)
+
+    async def _is_newest(self, *read: Folded) -> bool:
+        """Tell whether the ledger's leader has nothing newer than what was read."""
+        for each in {folded.aggregate: folded for folded in read}.values():
+            fresh = await self._cache.refresh(each.aggregate)
+            if fresh.sequence != each.sequence:
+                return False
+        return True
 
     async def _write(
         self, decided: Sequence[Event], folded: Folded, stamp: Stamp

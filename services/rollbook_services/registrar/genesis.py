@@ -9,6 +9,7 @@ from rollbook.codec import Link, message_to_sign, signed, unsigned
 from rollbook.envelope import Actor, ActorKind, Stamp
 from rollbook.errors import AppendConflict, InvalidLedger, Misconfigured
 from rollbook.ledger.protocol import Draft, Ledger
+from rollbook.ledger.whole import read_until
 from rollbook.names import CommandId, Digest, Principal, RoleName
 from rollbook.proof.validity import Chain, Invalid, check
 from rollbook.subjects import KEYS, subject
@@ -72,8 +73,9 @@ async def _genesis(
 
 
 async def _recognise(ledger: Ledger, signer: Signer, origin: str) -> Chain:
-    chain = Chain()
-    for message in await ledger.history(KEYS):
+    chain, last = Chain(), await ledger.last(KEYS)
+    until = last.sequence if last else 0
+    for message in await read_until(ledger, KEYS, after=0, until=until):
         verdict = check(message.body, subject(KEYS), message.sequence, chain)
         if not isinstance(verdict, Invalid):
             chain.accept(verdict)

@@ -173,12 +173,13 @@ async def _as_it_is(message: NatsMessage) -> NatsMessage:
     return message
 
 
-async def follow(ledger: Ledger, cache: Cache) -> None:
+async def follow(ledger: Ledger, cache: Cache, *, after: int) -> None:
     """Keep what is held warm and right while other registrars write; never returns.
 
-    A revoked token is refused by every registrar within one round.
+    `after` is where the ledger ended before anything was read into the cache. A
+    revoked token is refused by every registrar within one round.
     """
-    position = await ledger.head()
+    position = after
     while True:
         try:
             position = cache.skip_own(position)

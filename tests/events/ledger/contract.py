@@ -65,7 +65,19 @@ class LedgerContract:
         ]
         assert [each.sequence for each in await replayed(ledger, after=3)] == [4]
         assert await replayed(ledger, after=4) == []
+        [second, third] = await ledger.history(FRAUD, after=1, most=2)
+        assert (second.sequence, third.sequence) == (2, 3)
         assert await ledger.history(FRAUD, after=4) == []
+
+    async def test_the_next_message_is_the_aggregates_own(self, ledger: Ledger) -> None:
+        assert await ledger.next(FRAUD, after=0) is None
+        await ledger.append([draft(FRAUD)], expected={FRAUD: 0})
+        await ledger.append([draft(CHURN)], expected={CHURN: 0})
+        await ledger.append([draft(FRAUD)], expected={FRAUD: 1})
+        history = await ledger.history(FRAUD)
+        assert await ledger.next(FRAUD, after=0) == history[0]
+        assert await ledger.next(FRAUD, after=1) == history[1]
+        assert await ledger.next(FRAUD, after=3) is None
 
     async def test_of_two_writers_the_second_is_told_what_is_there(
         self, ledger: Ledger

@@ -74,7 +74,6 @@ async def test_events_are_found_by_what_people_know(
     async with audited(database_url, some()) as database:
         found = await database.read(queries.events, wanted)
         assert [row["seq"] for row in found] == expected
-        assert await database.read(queries.count, wanted) == len(expected)
 
 
 async def test_pages_follow_each_other_in_both_directions(database_url: str) -> None:
@@ -101,14 +100,14 @@ async def test_an_event_comes_with_exactly_the_stored_bytes(database_url: str) -
     async with audited(database_url, recorder) as database:
         row = await database.read(queries.event, 7)
         assert row is not None
-        again = await database.read(queries.event_by_id, row["id"])
         assert await database.read(queries.event, 10) is None
-        stored = await database.read(queries.bodies, after=6, until=8)
-    assert row == again
+        stored = await database.read(queries.bodies, Filter(until=8), after=6, as_of=9)
     assert row["body"] == recorder.messages[6].body
     assert (row["actor"], row["roles"]) == (ALICE.id, ["reviewer"])
     assert row["data"]["reason"] == row["reason"] == "Reason 3 is 100% sure_"
-    assert stored == [(n, recorder.messages[n - 1].body) for n in (7, 8)]
+    assert [(each["seq"], each["body"]) for each in stored] == [
+        (n, recorder.messages[n - 1].body) for n in (7, 8)
+    ]
 
 
 async def test_a_moment_is_the_last_sequence_not_later_than_it(

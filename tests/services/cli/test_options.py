@@ -11,10 +11,10 @@ LOCAL = {"up", "serve", "demo", "completion", "admin hand-out", "admin streams"}
 READS = {
     "model list", "model show", "version list", "version show", "version compare",
     "evidence list", "alias list", "status", "inbox", "promotions", "history",
-    "events list", "lineage", "token list",
+    "events list", "events show", "lineage", "token list",
 }  # fmt: skip
-# A view's state and an event's bytes are the same at every moment.
-TIMELESS = {"projection list", "doctor", "events show", "events tail", "events export"}
+# These speak of now, or take the ends of what they give.
+TIMELESS = {"projection list", "doctor", "events tail", "events export"}
 
 
 def every_command() -> Iterator[tuple[str, click.Command]]:

@@ -10,8 +10,8 @@ import pytest_asyncio
 
 from rollbook.commands.desired import Document
 from rollbook.commands.wire import Done, Problem, Request
-from rollbook.errors import Unavailable
-from rollbook.ledger.bucket import NOTHING, DesiredBucket
+from rollbook.errors import AppendConflict, Unavailable
+from rollbook.ledger.bucket import NOTHING, DesiredBucket, Entry
 from rollbook.ledger.memory import MemoryLedger
 from rollbook_services.conductor import desired as bucket_of
 from rollbook_services.conductor.conductor import Conductor, Sender
@@ -246,6 +246,44 @@ async def test_a_race_for_a_key_is_won_by_the_newer_document(
     overtaken = object.__new__(Overtaken)
     assert not await bucket_of.write(overtaken, older)
     assert await sequence(bucket) == newer.document.sequence
+
+
+class Contested(DesiredBucket):
+    """Others write between every look and every write, until they tire."""
+
+    def __init__(self, bucket: DesiredBucket) -> None:
+        self.bucket, self.is_contested = bucket, True
+
+    async def get(self, key: str) -> Entry:
+        return await self.bucket.get(key)
+
+    async def put(self, key: str, value: bytes, *, expected: int) -> int:
+        if self.is_contested:
+            raise AppendConflict(key, expected=expected, actual=-1)
+        return await self.bucket.put(key, value, expected=expected)
+
+    async def wake(self, subject: str, body: bytes) -> None:
+        await self.bucket.wake(subject, body)
+
+
+async def test_what_others_kept_from_the_bucket_is_written_later(
+    registrar: Registrar,
+    bucket: DesiredBucket,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(bucket_of, "CONFLICT_SECONDS", 0.1)
+    await registrar.record(requested(1), *dispatched(1, revision=1))
+    contested = Contested(bucket)
+    async with projector(tmp_path / "conductor.db") as view:
+        conducting = conductor(view, registrar, contested)
+        await view.catch_up(registrar.ledger)
+        with pytest.raises(Unavailable, match="others keep writing"):
+            await conducting.act()
+        assert await sequence(bucket) == 0
+        contested.is_contested = False
+        await conducting.act()
+    assert await sequence(bucket) == len(registrar.recorder.messages)
 
 
 async def test_a_wiped_bucket_is_filled_again(

@@ -33,6 +33,7 @@ from tests.support.recorder import BEGIN, CI_BOT
 
 ADMIN: Final = Principal("svc:operator")
 LIFETIME: Final = timedelta(days=30)
+NOW: Final = BEGIN + timedelta(days=1)
 
 Answer = Callable[[Request], Done | Problem | bytes | None]
 
@@ -41,7 +42,7 @@ def token_of(letter: str) -> NewToken:
     return new_token(letter.encode() * 10, letter.encode() * 32)
 
 
-CI, REVIEWER, OPERATOR, REVOKED, STRANGER = map(token_of, "crovs")
+CI, REVIEWER, OPERATOR, REVOKED, STRANGER, AGENT = map(token_of, "crovsa")
 
 
 def accepts(request: Request) -> Done:
@@ -121,6 +122,7 @@ def issue_tokens(story: Story) -> None:
         REVIEWER: (BOB.id, "reviewer"),
         OPERATOR: (ADMIN, "access-admin"),
         REVOKED: (CI_BOT.id, "publisher"),
+        AGENT: (Principal("svc:agent"), "agent"),
     }
     for token, (principal, role) in holders.items():
         issued = TokenIssued(
@@ -142,7 +144,7 @@ async def house(
     server: NatsServer,
     *,
     timeout_seconds: float = 5.0,
-    now: Callable[[], datetime] = lambda: BEGIN,
+    now: Callable[[], datetime] = lambda: NOW,
     is_answering: bool = True,
 ) -> AsyncIterator[House]:
     """Open a house with tokens and an empty model `fraud`."""

@@ -4,6 +4,7 @@ import asyncio
 import json
 import secrets
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -21,6 +22,7 @@ from rollbook.commands.wire import Done, Problem, Request
 from rollbook.ledger.commands import CommandSender
 from rollbook.ledger.connection import connect
 from rollbook.tokens import new_token
+from rollbook_services import main
 from rollbook_services.local.up import Ready, running
 from rollbook_services.settings import Server, Settings
 from tests.projections.facts import digest
@@ -49,7 +51,7 @@ def person(operator: Transport, url: str, name: str, *roles: str) -> Transport:
         "sha256": token.sha256,
         "principal": principal,
         "roles": roles,
-        "until": "2027-01-01T00:00:00Z",
+        "until": (main.EDGE.now() + timedelta(days=1)).isoformat(),
     }
     issued = operator.post("/v1/access/tokens", body)
     holder = Transport(url, token=token.text)

@@ -101,7 +101,19 @@ def test_a_client_cannot_take_the_name_of_a_service() -> None:
     with pytest.raises(ValueError, match="stage"):
         with_platform([pipeline("stage")])
     with pytest.raises(ValueError, match="gateway"):
-        feed_reader("gateway-1")
+        with_platform([feed_reader("gateway")])
+
+
+def test_only_who_reads_a_stream_may_read_it() -> None:
+    reading = {
+        user.name: {right for right in user.publish if ".API." in right}
+        for user in with_platform(EXAMPLE_CLIENTS)
+    }
+    assert not reading["gateway"]
+    assert not reading["registrar-commands"]
+    assert "$JS.API.DIRECT.GET.LEDGER.>" not in reading["registrar"]
+    given = {export.subject for export in EXPORTS if Account.SERVICES in export.to}
+    assert not {subject for subject in given if "FEED" in subject}
 
 
 def checked(file: Path, variables: dict[str, str]) -> str:

@@ -14,7 +14,6 @@ import pytest
 from rollbook.errors import Misconfigured, Unavailable
 from rollbook.ledger import streams
 from rollbook.ledger.connection import connect
-from rollbook_services.local.accounts import agent
 from rollbook_services.local.nats_server import find_program, nats_server
 from tests.support.nats import ask, running_nats, until_connected
 
@@ -169,33 +168,6 @@ async def test_a_missing_program_names_what_to_install(
     with pytest.raises(Misconfigured, match=r"rollbook\[server\]"):
         async with nats_server(tmp_path):
             pass
-
-
-async def test_a_client_is_admitted_while_others_go_on(tmp_path: Path) -> None:
-    newcomer = agent("agent-new", stage="staging", target="eu")
-    async with running_nats(tmp_path) as server:
-        async with (
-            server.client("registrar") as registrar,
-            server.client("conductor") as conductor,
-        ):
-            await server.embedded.admit(newcomer)
-            await server.embedded.admit(newcomer)
-            assert server.embedded.starts == 1
-            assert (await ask(registrar, EVENT, {}))["seq"] == 1
-            async with server.client("agent-new") as admitted:
-                woken = await admitted.subscribe("rollbook.wake.staging.eu")
-                await admitted.flush()
-                await conductor.publish("rollbook.wake.staging.eu", b"fraud")
-                assert (await woken.next_msg(5)).data == b"fraud"
-            async with asyncio.timeout(10):
-                feed = "$JS.API.STREAM.INFO.FEED"
-                while (await ask(server.edge_admin, feed))["state"]["last_seq"] < 1:
-                    continue
-        await server.kill9()
-        async with server.client("agent-new"):
-            pass
-        with pytest.raises(ValueError, match="stage"):
-            await server.embedded.admit(agent("stage", stage="a", target="b"))
 
 
 async def test_a_wrong_key_fails_at_once_and_an_absent_server_in_time(

@@ -1,5 +1,7 @@
 """The rules of a model's name and of its versions."""
 
+from dataclasses import replace
+
 import pytest
 
 from rollbook.catalogue.model import ModelRegistered
@@ -20,8 +22,9 @@ from rollbook.commands.version import (
     RegisterVersion,
     RetireVersion,
 )
-from rollbook.names import AliasName, EventId, PromotionId, Reason, Version
+from rollbook.names import AliasName, EventId, ModelName, PromotionId, Reason, Version
 from rollbook.refusals import Reason as Why
+from rollbook_services.registrar.state import Model
 from tests.support.scenario import (
     ALICE,
     DAVE,
@@ -97,6 +100,30 @@ def test_a_parent_of_the_same_model_exists() -> None:
     child = register(2, lineage=Lineage(parents=(Parent(model=FRAUD, version=1),)))
     fraud().when(child, by=PIPELINE).then_refused(Why.UNKNOWN_VERSION, version=1)
     fraud(1).when(child, by=PIPELINE).then(VersionRegistered)
+
+
+def test_a_parent_is_found_under_every_spelling_of_its_model() -> None:
+    plain = ModelName("fraud")
+    model = replace(nothing(), model=Model(plain))
+    model = model.given(RegisterModel(model=plain), by=PIPELINE)
+    asked = register(1).model_dump()
+    asked["lineage"] = {"parents": [{"model": "default/fraud", "version": 99}]}
+    child = RegisterVersion.model_validate({**asked, "model": plain})
+    model.when(child, by=PIPELINE).then_refused(Why.UNKNOWN_VERSION, version=99)
+
+
+def test_a_correction_names_a_parent_that_was_there_before() -> None:
+    def made_from(model: str, version: int) -> AmendVersion:
+        parents = [{"model": model, "version": version}]
+        return amend(2, fields={"lineage": {"parents": parents}})
+
+    three = fraud(3)
+    unknown = three.when(made_from(FRAUD, 99), by=PIPELINE)
+    unknown.then_refused(Why.UNKNOWN_VERSION, version=99, newest=3)
+    for later in (2, 3):
+        three.when(made_from(FRAUD, later), by=PIPELINE).then_refused(Why.INVALID)
+    three.when(made_from(FRAUD, 1), by=PIPELINE).then(VersionAmended)
+    three.when(made_from("acme/other", 99), by=PIPELINE).then(VersionAmended)
 
 
 def test_a_number_is_not_used_again_after_a_version_is_retired() -> None:

@@ -30,8 +30,7 @@ from rollbook.agent.fetch import content_digest, fetch
 from rollbook.agent.state import sync_folder
 from rollbook.catalogue.lane import Variant
 from rollbook.commands.desired import Target
-from rollbook.names import Digest
-from rollbook.subjects import DEFAULT_TEAM
+from rollbook.names import DEFAULT_TEAM, Digest
 
 COMMAND_TIMEOUT_SECONDS: Final = 60.0
 CURRENT: Final = "current"

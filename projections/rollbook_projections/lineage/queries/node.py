@@ -9,11 +9,11 @@ from sqlalchemy import ColumnElement, select
 from rollbook_projections.lineage.tables import EDGES, EVALUATIONS, VERSIONS
 from rollbook_projections.view import Row, View, is_one_of
 
-KINDS: Final = ("dataset", "code", "run", "base", "version", "lane")
+NAMED: Final = ("dataset", "code", "run", "base", "lane")
 CHUNK: Final = 400  # values in one IN list
 
-_ID: Final = re.compile(rf"({'|'.join(KINDS)}):.+")
-_VERSION: Final = re.compile(r"[^@#:]+@[1-9][0-9]*")
+_VERSION: Final = re.compile(r"[^@#:]+@[1-9][0-9]{0,15}")
+_ID: Final = re.compile(rf"version:{_VERSION.pattern}|({'|'.join(NAMED)}):.+")
 _LANE: Final = re.compile(r"[^@#:]+#[^@#:]+")
 _DIGEST: Final = re.compile(r"(?:sha256|oci-sha256|oms-sha256):[0-9a-f]{64}")
 _COMMIT: Final = re.compile(r"[0-9a-f]{7,64}")

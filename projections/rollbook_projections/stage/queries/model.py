@@ -30,15 +30,6 @@ def aliases(view: View, model: str) -> list[Row]:
     return view.rows(ALIASES, *where, order_by=[ALIASES.c.alias])
 
 
-def alias_history(view: View, model: str, alias: str) -> list[Row]:
-    """List every move of an alias up to that moment, newest first."""
-    columns = [each for each in ALIASES.c if each.name not in ("since", "until")]
-    moves = select(*columns).where(ALIASES.c.model == model, ALIASES.c.alias == alias)
-    if view.as_of is not None:
-        moves = moves.where(ALIASES.c.since <= view.as_of)
-    return view.fetch(moves.order_by(ALIASES.c.since.desc()))
-
-
 def _with_newest(view: View, found: list[Row]) -> list[Row]:
     names = [row["model"] for row in found]
     numbers = (

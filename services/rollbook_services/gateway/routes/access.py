@@ -16,6 +16,7 @@ from rollbook_services.gateway.problems import invalid
 from rollbook_services.gateway.reading import Asked, gateway_of
 
 ACCESS_ADMIN: Final = "access-admin"
+AUDITOR: Final = "auditor"
 
 router = APIRouter(tags=["access"])
 
@@ -23,6 +24,7 @@ router = APIRouter(tags=["access"])
 @router.get("/access/tokens")
 async def list_tokens(asked: Asked) -> Response:
     """List every token that was issued, and which were revoked; never a secret."""
+    asked.reader.must_be(ACCESS_ADMIN, AUDITOR)
 
     def query(view: View) -> list[Row]:
         hidden = {"since", "until", "sha256"}
@@ -37,6 +39,7 @@ async def list_tokens(asked: Asked) -> Response:
 @router.get("/access/people")
 async def list_people(asked: Asked) -> Response:
     """List the people whose names are known here."""
+    asked.reader.must_be(ACCESS_ADMIN, AUDITOR)
     found = await asyncio.to_thread(asked.gateway.people.all)
     rows = [{"principal": who, "name": name} for who, name in found.items()]
     return asked.respond(rows, asked.gateway.sources["audit"].projector.position)

@@ -10,7 +10,7 @@ from rollbook_projections.lineage.queries.blast import blast_radius
 from rollbook_projections.lineage.queries.graph import DEEPEST, graph
 from rollbook_projections.lineage.queries.node import find
 from rollbook_projections.view import Row, View
-from rollbook_services.gateway.paths import MODEL, model_of
+from rollbook_services.gateway.paths import MODEL, Number, model_of
 from rollbook_services.gateway.problems import not_found
 from rollbook_services.gateway.reading import Asked, Reading
 
@@ -33,7 +33,7 @@ async def version_lineage(
     asked: Asked,
     team: str,
     name: str,
-    version: int,
+    version: Number,
     direction: Direction = Direction.BOTH,
     depth: Depth = DEEPEST,
 ) -> Response:

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 from starlette.responses import Response
 
+from rollbook.names import LARGEST
 from rollbook_projections.stage.queries.compare import compare
 from rollbook_projections.stage.queries.interval import stable_before
 from rollbook_projections.stage.queries.model import aliases, model, models
@@ -16,7 +17,7 @@ from rollbook_projections.stage.queries.version import (
 )
 from rollbook_projections.view import Row, View
 from rollbook_services.gateway.paging import Paged
-from rollbook_services.gateway.paths import MODEL, model_of
+from rollbook_services.gateway.paths import MODEL, Number, model_of
 from rollbook_services.gateway.problems import declined, invalid, not_found
 from rollbook_services.gateway.reading import Asked
 
@@ -55,14 +56,16 @@ async def list_versions(asked: Asked, page: Paged, team: str, name: str) -> Resp
 
 
 @router.get(f"{MODEL}/versions/{{version}}")
-async def show_version(asked: Asked, team: str, name: str, version: int) -> Response:
+async def show_version(asked: Asked, team: str, name: str, version: Number) -> Response:
     """Show one version."""
     named = model_of(team, name)
     return await asked.answer("stage", lambda view: _version(view, named, version))
 
 
 @router.get(f"{MODEL}/versions/{{version}}/evidence")
-async def list_evidence(asked: Asked, team: str, name: str, version: int) -> Response:
+async def list_evidence(
+    asked: Asked, team: str, name: str, version: Number
+) -> Response:
     """List what was found out about a version."""
     named = model_of(team, name)
 
@@ -90,8 +93,8 @@ async def compare_versions(
     asked: Asked,
     team: str,
     name: str,
-    a: Annotated[int, Query(ge=1)],
-    b: Annotated[int, Query(ge=1)],
+    a: Annotated[int, Query(ge=1, le=LARGEST)],
+    b: Annotated[int, Query(ge=1, le=LARGEST)],
 ) -> Response:
     """Say in what two versions differ."""
     named = model_of(team, name)

@@ -5,10 +5,11 @@ from typing import Annotated, Any, Final
 
 import orjson
 from fastapi import APIRouter, Header
+from sqlalchemy import Connection
 from starlette.requests import Request
 from starlette.responses import Response
 
-from rollbook_projections import checkpoint
+from rollbook_projections import checkpoint, standstill
 from rollbook_projections.compare import compare
 from rollbook_projections.rebuild import Progress, rebuild
 from rollbook_services.gateway.credentials import authenticate
@@ -32,7 +33,7 @@ async def list_projections(asked: Asked) -> Response:
 async def standings(gateway: Gateway) -> list[dict[str, Any]]:
     """Describe every view beside the ledger's end."""
     head = await gateway.head()
-    return [await _standing(source, head) for source in gateway.sources.values()]
+    return [await standing_of(source, head) for source in gateway.sources.values()]
 
 
 @router.post("/projections/{view}/rebuilds", status_code=202)
@@ -90,16 +91,21 @@ async def _operated(request: Request, view: str, authorization: str | None) -> S
     raise not_found("projection", view)
 
 
-async def _standing(source: Source, head: int) -> dict[str, Any]:
-    def look(connection: Any) -> tuple[checkpoint.Standing | None, list[Any], int]:
+async def standing_of(source: Source, head: int) -> dict[str, Any]:
+    """Describe one view beside the ledger's end."""
+
+    def look(
+        connection: Connection,
+    ) -> tuple[int, list[checkpoint.Halt], int, standstill.Standstill | None]:
+        standing = checkpoint.standing(connection)
         return (
-            checkpoint.standing(connection),
+            standing.position if standing else 0,
             checkpoint.halted(connection),
             len(checkpoint.anomalies(connection)),
+            standstill.find(connection),
         )
 
-    standing, halted, anomalies = await source.database.read(look)
-    position = standing.position if standing else 0
+    position, halted, anomalies, still = await source.database.read(look)
     return {
         "name": source.projection.name,
         "version": source.projection.version,
@@ -108,6 +114,7 @@ async def _standing(source: Source, head: int) -> dict[str, Any]:
         "lag": max(0, head - position),
         "halted": [asdict(each) for each in halted],
         "anomalies": anomalies,
+        "standstill": still and asdict(still),
     }
 
 

@@ -9,7 +9,7 @@ from rollbook.catalogue.approval import Bound
 from rollbook_projections.stage.queries.promotion import inbox, promotion, promotions
 from rollbook_projections.view import Row, View
 from rollbook_services.gateway.paging import Paged
-from rollbook_services.gateway.paths import MODEL, model_of
+from rollbook_services.gateway.paths import MODEL, Number, model_of
 from rollbook_services.gateway.problems import not_found
 from rollbook_services.gateway.reading import Asked
 from rollbook_services.gateway.routes.models import known
@@ -49,7 +49,7 @@ async def list_promotions(
 
 @router.get(f"{MODEL}/promotions/{{promotion}}")
 async def show_promotion(
-    asked: Asked, team: str, name: str, promotion: int
+    asked: Asked, team: str, name: str, promotion: Number
 ) -> Response:
     """Show a promotion with gates, votes, and what an approval of it binds to."""
     named = model_of(team, name)

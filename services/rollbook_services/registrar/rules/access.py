@@ -7,9 +7,10 @@ from typing import Final
 from rollbook.catalogue.access import TokenIssued, TokenRevoked
 from rollbook.commands.access import IssueToken, RevokeToken
 from rollbook.envelope import ActorKind, Stamp
+from rollbook.names import AGENT, ROLES
 from rollbook.refusals import Refusal, forbidden, invalid_field, unknown_token
 from rollbook.standing import already_exists, already_revoked
-from rollbook_services.registrar.authorise import AGENT, ROLES, has_grant, refused
+from rollbook_services.registrar.authorise import has_grant, refused
 from rollbook_services.registrar.state import Access, Mark, Token
 
 LONGEST_LIFE: Final = timedelta(days=90)

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from rollbook.catalogue.parts import Lineage
 from rollbook.catalogue.version import (
     VersionAmended,
     VersionDeprecated,
@@ -30,14 +31,13 @@ from rollbook_services.registrar.state import KnownVersion, Mark, Model
 
 def register(command: RegisterVersion, decision: Decision) -> Refusal | None:
     """Give these bytes the next number."""
-    refusal = _is_known(command, decision.model) or _lacks_parent(
-        command, decision.model
-    )
+    model = decision.model
+    refusal = _is_known(command, model) or _lacks_parent(command.lineage, model)
     if refusal is not None:
         return refusal
     decision.record(
         VersionRegistered(
-            version=Version(len(decision.model.versions) + 1),
+            version=Version(len(model.versions) + 1),
             artifact=command.artifact,
             label=command.label,
             description=command.description,
@@ -66,11 +66,24 @@ def _is_known(command: RegisterVersion, model: Model) -> Refusal | None:
     return label_taken(model.name, command.label, version=other, digest=digest)
 
 
-def _lacks_parent(command: RegisterVersion, model: Model) -> Refusal | None:
+def _lacks_parent(lineage: Lineage, model: Model) -> Refusal | None:
+    """Find the first parent that is not there; other models are not in sight here."""
     newest = len(model.versions)
-    for parent in command.lineage.parents:
+    for parent in lineage.parents:
         if parent.model == model.name and parent.version not in model.versions:
             return unknown_version(model.name, parent.version, newest=newest)
+    return None
+
+
+def _has_later_parent(
+    lineage: Lineage, model: Model, number: Version
+) -> Refusal | None:
+    """Find the first parent that came no earlier than its child."""
+    for parent in lineage.parents:
+        if parent.model == model.name and parent.version >= number:
+            said = f"version {number} cannot be made from version {parent.version}"
+            remedy = f"{said} of its own model; name an earlier one"
+            return invalid_field("fields.lineage.parents", remedy)
     return None
 
 
@@ -85,6 +98,12 @@ def amend(command: AmendVersion, decision: Decision) -> Refusal | None:
     if amends not in (known.registered, *known.amendments):
         said = f"event {amends} says nothing of version {command.version}"
         return invalid_field("amends", f"{said}; name its registration or amendment")
+    lineage, model = command.fields.lineage or Lineage(), decision.model
+    refusal = _lacks_parent(lineage, model) or _has_later_parent(
+        lineage, model, command.version
+    )
+    if refusal is not None:
+        return refusal
     decision.record(
         VersionAmended(
             version=command.version,
