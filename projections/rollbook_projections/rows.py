@@ -15,7 +15,7 @@ from rollbook_projections.bulk import insert, update_until
 from rollbook_projections.tables import as_of, keys_of
 from rollbook_projections.values import Encoder
 
-CAPACITY: Final = 16_000  # rows kept per table; a version takes some 4 KiB
+CAPACITY: Final = 12_000  # rows kept per table; a version takes some 4 KiB
 
 Row = dict[str, Any]
 Key = tuple[Any, ...]
