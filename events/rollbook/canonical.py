@@ -4,6 +4,7 @@ orjson writes the same bytes as the reference, in a tenth of the time, unless nu
 or names are unusual: those go the slow way.
 """
 
+import hashlib
 from contextlib import suppress
 from typing import Any, Final
 
@@ -27,6 +28,11 @@ def dumps(value: Any) -> bytes:
             if written.isascii() or max(written) < _ORDERS_DIFFER:
                 return written
     return rfc8785.dumps(value)
+
+
+def digest(value: Any) -> str:
+    """Name a value by its canonical text: `sha256:` and 64 hex digits."""
+    return f"sha256:{hashlib.sha256(dumps(value)).hexdigest()}"
 
 
 def _is_usual(value: Any) -> bool:

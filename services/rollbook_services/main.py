@@ -1,7 +1,6 @@
 """The composition root: the only place that opens adapters and wires them together."""
 
 import asyncio
-import hashlib
 import logging
 import os
 import ssl
@@ -16,13 +15,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import Final, cast
 
-import rfc8785
 from faststream.nats import NatsBroker
 from faststream.nats.security import NatsNKey
 
-from rollbook import catalogue
+from rollbook import canonical, catalogue
 from rollbook.commands.access import IssueToken
 from rollbook.commands.wire import Request
 from rollbook.errors import Misconfigured
@@ -295,6 +293,4 @@ async def _end(task: asyncio.Task[None]) -> None:
 
 
 def _settings_digest() -> Digest:
-    settings: dict[str, Any] = dict(streams.LEDGER.settings)
-    canonical = rfc8785.dumps(settings)
-    return Digest(f"sha256:{hashlib.sha256(canonical).hexdigest()}")
+    return Digest(canonical.digest(dict(streams.LEDGER.settings)))

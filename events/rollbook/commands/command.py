@@ -1,6 +1,5 @@
 """How is a request declared, carried over a wire and recognised again?"""
 
-import hashlib
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
@@ -29,4 +28,4 @@ def content_digest(command: Command, *, actor: str) -> Digest:
     Raises rfc8785.CanonicalizationError for what has no canonical form.
     """
     body: dict[str, Any] = {"actor": actor, **command.model_dump(mode="json")}
-    return Digest(f"sha256:{hashlib.sha256(canonical.dumps(body)).hexdigest()}")
+    return Digest(canonical.digest(body))

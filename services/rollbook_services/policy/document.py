@@ -4,14 +4,13 @@ The built-in policy. Its gates name no kinds of evidence, so a vote is bound to 
 live records of the version: new or revoked evidence of any kind makes it void.
 """
 
-import hashlib
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, Final
 
-import rfc8785
 from pydantic import BaseModel
 
+from rollbook import canonical
 from rollbook.catalogue.parts import PromotionKind
 from rollbook.names import Digest, RoleName, StageName, TargetName
 from rollbook_services.policy.gate import Gate
@@ -71,7 +70,7 @@ def stage_digest(stage: Stage) -> Digest:
         "targets": list(stage.targets),
         "gates": [_written(each) for each in stage.asked(PromotionKind.FORWARD)],
     }
-    return Digest(f"sha256:{hashlib.sha256(rfc8785.dumps(section)).hexdigest()}")
+    return Digest(canonical.digest(section))
 
 
 def _written(each: Gate) -> dict[str, Any]:

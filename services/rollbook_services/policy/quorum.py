@@ -1,11 +1,9 @@
 """Who fills which slot, and what is a vote about?"""
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-import rfc8785
-
+from rollbook import canonical
 from rollbook.catalogue.approval import Bound
 from rollbook.names import Digest, Principal, RoleName
 from rollbook_services.policy.facts import Vote
@@ -15,7 +13,7 @@ def binding(bound: Bound) -> Digest:
     """Hash what a vote is about; evidence counts as a set, not as a sequence."""
     fields = bound.model_dump(mode="json")
     fields["evidence_set"] = sorted(fields["evidence_set"])
-    return Digest(f"sha256:{hashlib.sha256(rfc8785.dumps(fields)).hexdigest()}")
+    return Digest(canonical.digest(fields))
 
 
 def live(
