@@ -109,9 +109,10 @@ def test_a_version_goes_to_production_by_another_persons_approval(
     with home.client(home.bob) as bob:
         card = bob.promotion(str(asked))
         assert [gate.status for gate in card.status().gates if gate.gate == "sign-off"]
+        # One vote opens the gate; the conductor may be quicker than a withdrawal.
+        with pytest.raises(Conflict, match="no vote"):
+            card.withdraw()
         card.approve("validated")
-        card.withdraw()
-        card.approve("validated after all")
     ended = asked.wait(SECONDS, until="live")
     assert (ended.state, ended.version) == ("SUCCEEDED", 1)
     [live] = client.model("fraud").lane("production").history(on=ended.ended_at)
