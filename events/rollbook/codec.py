@@ -18,6 +18,7 @@ import orjson
 
 from rollbook import canonical
 from rollbook.envelope import Actor, ActorKind, Envelope, Stamp, written
+from rollbook.errors import UnreadableEvent
 from rollbook.event import Data, Event, revive, upcast
 from rollbook.names import (
     LARGEST,
@@ -26,7 +27,7 @@ from rollbook.names import (
     Principal,
     RoleName,
 )
-from rollbook.subjects import Aggregate
+from rollbook.subjects import Aggregate, is_at_home
 
 SIGNATURE_LABEL: Final = b"rollbook/event/v1\x00"
 T = TypeVar("T")
@@ -114,8 +115,12 @@ def with_signature(message: bytes, signature: bytes) -> bytes:
 
 
 def read(raw: Mapping[str, Any], body: bytes, sequence: int) -> Envelope[Event]:
-    """Read an accepted event; UnreadableEvent when this release does not know it."""
+    """Read an accepted event.
+
+    UnreadableEvent when this release does not know it, or not on this aggregate.
+    """
     event = revive(raw["type"], data_of(raw))
+    _check_home(type(event), raw)
     return _enclose(event, raw, leaf_hash(body), sequence)
 
 
@@ -131,7 +136,8 @@ def read_data(raw: Mapping[str, Any], leaf: Digest, sequence: int) -> Envelope[D
 
     For bulk work: validity has checked the bytes, so the types are not checked again.
     """
-    _, data = upcast(raw["type"], data_of(raw))
+    event, data = upcast(raw["type"], data_of(raw))
+    _check_home(event, raw)
     return _enclose(data, raw, leaf, sequence)
 
 
@@ -159,6 +165,14 @@ def integer(text: str) -> int | float:
     """Read an integer of RFC 8785, which writes 2^53 and more for doubles."""
     double = float(text)  # first: int() refuses thousands of digits
     return int(text) if abs(double) < LARGEST + 1 else double
+
+
+def _check_home(event: type[Event], raw: Mapping[str, Any]) -> None:
+    # No part of validity: an older release, which does not know the type, must agree
+    # on the chain.
+    if not is_at_home(event.recorded_as, raw["subject"]):
+        why = f"it is recorded on {raw['subject']}, where it does not belong"
+        raise UnreadableEvent(raw["type"], why=why)
 
 
 def _enclose(

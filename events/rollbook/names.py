@@ -82,13 +82,18 @@ READERS: Final = tuple(
     RoleName(role)
     for role in (
         *("viewer", "auditor", "publisher", "reviewer", "release-manager"),
-        *("incident-commander", "access-admin"),
+        *("incident-commander", "policy-owner", "access-admin"),
     )
 )
 ROLES: Final = (*READERS, AGENT)
 
+PolicyName = NewType(
+    "PolicyName", Annotated[str, StringConstraints(pattern=NAME_PATTERN)]
+)
+
 Version = NewType("Version", Annotated[int, Ge(1), Le(LARGEST)])
 PromotionId = NewType("PromotionId", Annotated[int, Ge(1), Le(LARGEST)])
+BundleId = NewType("BundleId", Annotated[int, Ge(1), Le(LARGEST)])
 Count = Annotated[int, Ge(0), Le(LARGEST)]
 Sequence = NewType("Sequence", Annotated[int, Ge(1), Le(LARGEST)])
 

@@ -182,11 +182,15 @@ def binding_changed(changed: Sequence[str], *, seen: str, actual: str) -> Refusa
 
 
 def self_approval(who: str, *, relation: str, promotion: int) -> Refusal:
-    """Whoever asked or made it does not judge it."""
+    """Whoever asked or made it, or put its rules in force, does not judge it."""
+    related = f"{who} is the {relation} of promotion {promotion}"
+    if relation == "activator":
+        related = (
+            f"{who} activated the policy, and this is the first promotion under it"
+        )
     return Refusal(
         Reason.SELF_APPROVAL,
-        f"{who} is the {relation} of promotion {promotion}, so somebody else must "
-        "vote on it",
+        f"{related}, so somebody else must vote on it",
         {"relation": relation},
     )
 

@@ -6,6 +6,7 @@ is written as its subject without the prefix: `model.fraud.scorer`, `access`.
 """
 
 import re
+from functools import lru_cache
 from typing import Final, NewType
 from urllib.parse import unquote
 
@@ -16,15 +17,27 @@ Aggregate = NewType("Aggregate", str)
 PREFIX: Final = "rollbook.ledger."
 EVERYTHING: Final = "rollbook.ledger.>"
 ACCESS: Final = Aggregate("access")
+POLICIES: Final = Aggregate("policies")
+CALENDAR: Final = Aggregate("calendar")
+BUNDLES: Final = Aggregate("bundles")
 KEYS: Final = Aggregate("keys")
 LONGEST_TOKEN: Final = 128
 
+# By the noun of an event's name; what is not here happens to a model.
+_HOMES: Final = {
+    "token": ACCESS,
+    "identity": ACCESS,
+    "policy": POLICIES,
+    "freeze": CALENDAR,
+    "bundle": BUNDLES,
+    "ledger": KEYS,
+}
 _PLAIN: Final = frozenset(
     b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-"
 )
 _TOKEN: Final = r"(?:[A-Za-z0-9_-]|%[0-9A-F]{2}){1,128}"
 _GRAMMAR: Final = re.compile(
-    rf"(?:model\.{_TOKEN}\.{_TOKEN}|policy\.{_TOKEN}|calendar|access|fleet|keys)"
+    rf"(?:model\.{_TOKEN}\.{_TOKEN}|policies|calendar|bundles|access|fleet|keys)"
 )
 
 
@@ -56,6 +69,18 @@ def model_name(aggregate: str) -> ModelName | None:
 def subject(aggregate: Aggregate) -> str:
     """Spell the NATS subject of an aggregate."""
     return PREFIX + aggregate
+
+
+@lru_cache(maxsize=1024)
+def home(recorded_as: str) -> Aggregate | None:
+    """Name the one aggregate an event is recorded on; None: on its model."""
+    return _HOMES.get(recorded_as.partition(".")[0])
+
+
+def is_at_home(recorded_as: str, aggregate: str) -> bool:
+    """Tell whether an event is recorded where it belongs."""
+    only = home(recorded_as)
+    return aggregate.startswith("model.") if only is None else aggregate == only
 
 
 def is_aggregate(text: str) -> bool:

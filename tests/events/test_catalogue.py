@@ -10,15 +10,30 @@ import pytest
 
 from rollbook import codec
 from rollbook.catalogue.access import AccessEvent
+from rollbook.catalogue.bundle import BundlesEvent
+from rollbook.catalogue.calendar import CalendarEvent
 from rollbook.catalogue.keys import KeysEvent
 from rollbook.catalogue.model import ModelEvent
+from rollbook.catalogue.policy import PoliciesEvent
 from rollbook.event import Event, upcast
+from rollbook.names import ModelName
 from rollbook.proof.validity import Accepted, check
-from rollbook.subjects import subject
+from rollbook.subjects import (
+    ACCESS,
+    BUNDLES,
+    CALENDAR,
+    KEYS,
+    POLICIES,
+    Aggregate,
+    is_at_home,
+    model,
+    subject,
+)
 from tests.support import golden
 from tests.support.builders import EXAMPLES, catalogued
 from tests.support.page import PAGE, page
 
+MODEL = model(ModelName("fraud/scorer"))
 EVENTS = list(catalogued().values())
 FILES = sorted(golden.FOLDER.glob("*.json"))
 
@@ -32,14 +47,31 @@ def test_every_event_has_an_example(event: type[Event]) -> None:
     assert type(EXAMPLES.get(event.recorded_as)) is event, "add one to builders.py"
 
 
+HAPPENING_TO = {
+    MODEL: ModelEvent,
+    ACCESS: AccessEvent,
+    POLICIES: PoliciesEvent,
+    CALENDAR: CalendarEvent,
+    BUNDLES: BundlesEvent,
+    KEYS: KeysEvent,
+}
+
+
+def members(aggregate: Aggregate) -> tuple[type[Event], ...]:
+    kind = HAPPENING_TO[aggregate]
+    return get_args(kind) if isinstance(kind, types.UnionType) else (kind,)
+
+
 def test_every_event_belongs_to_one_kind_of_aggregate() -> None:
-    kinds = [ModelEvent, AccessEvent, KeysEvent]
-    members = [
-        event
-        for kind in kinds
-        for event in (get_args(kind) if isinstance(kind, types.UnionType) else (kind,))
-    ]
-    assert sorted(map(named, members)) == sorted(map(named, EVENTS))
+    found = [event for aggregate in HAPPENING_TO for event in members(aggregate)]
+    assert sorted(map(named, found)) == sorted(map(named, EVENTS))
+
+
+@pytest.mark.parametrize("aggregate", HAPPENING_TO)
+def test_an_event_is_at_home_on_its_own_aggregate_only(aggregate: Aggregate) -> None:
+    for event in EVENTS:
+        is_its_own = event in members(aggregate)
+        assert is_at_home(event.recorded_as, aggregate) == is_its_own, event
 
 
 @pytest.mark.parametrize("event", EVENTS, ids=named)

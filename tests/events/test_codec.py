@@ -17,7 +17,7 @@ from rollbook.errors import UnreadableEvent
 from rollbook.event import Event
 from rollbook.names import LARGEST_BODY
 from rollbook.proof.validity import Accepted, check
-from rollbook.subjects import subject
+from rollbook.subjects import Aggregate, subject
 from tests.support import golden
 from tests.support.builders import EXAMPLES, catalogued, digest
 from tests.support.strategies import instances
@@ -121,6 +121,30 @@ def test_data_that_does_not_fit_is_unreadable(change: dict[str, object]) -> None
     raw = codec.parse(golden.message(EXAMPLES["version.retired"]))
     with pytest.raises(UnreadableEvent):
         codec.read({**raw, "data": {**raw["data"], **change}}, b"", 1)
+
+
+@pytest.mark.parametrize(
+    ("name", "aggregate"),
+    [
+        ("policy.activated", "access"),
+        ("policy.activated", "model.default.policies"),
+        ("freeze.lifted", "policies"),
+        ("token.issued", "model.fraud.scorer"),
+        ("version.retired", "bundles"),
+    ],
+)
+def test_an_event_out_of_its_place_is_valid_but_nobody_reads_it(
+    name: str, aggregate: str
+) -> None:
+    raw = codec.parse(golden.message(EXAMPLES[name]))
+    fields = {name: each for name, each in raw.items() if name != "sig"}
+    body = golden.sign(fields | {"subject": aggregate})
+    verdict = check(body, subject(Aggregate(aggregate)), 7, golden.chain())
+    assert isinstance(verdict, Accepted)  # every release agrees on the chain
+    with pytest.raises(UnreadableEvent, match="does not belong"):
+        codec.read(verdict.raw, body, 7)
+    with pytest.raises(UnreadableEvent, match="does not belong"):
+        codec.read_data(verdict.raw, codec.leaf_hash(body), 7)
 
 
 def test_other_cloudevents_readers_read_our_bytes() -> None:

@@ -1,26 +1,37 @@
 """Do requests cross a wire unchanged, and is each content recognised again?"""
 
-from typing import get_args
+import types
+from collections.abc import Iterator
+from importlib import import_module
+from pkgutil import iter_modules
+from typing import Annotated, Any, Union, get_args, get_origin
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from rollbook.commands.access import IssueToken, RevokeToken
+from rollbook import commands
 from rollbook.commands.command import Command, content_digest
-from rollbook.commands.model import ModelCommand
 from rollbook.commands.promotion import RequestPromotion
 from rollbook.commands.version import RetireVersion
-from rollbook.commands.wire import Request
+from rollbook.commands.wire import AnyCommand, Request
 from rollbook.names import CommandId, ModelName, Reason, StageName, Version
 from tests.support.strategies import instances
 
-COMMANDS: list[type[Command]] = [
-    *get_args(get_args(ModelCommand)[0]),
-    IssueToken,
-    RevokeToken,
-]
+
+def united(hint: Any) -> Iterator[type[Command]]:
+    """List the classes of a union, through unions inside it."""
+    if get_origin(hint) is Annotated:
+        yield from united(get_args(hint)[0])
+    elif get_origin(hint) in (Union, types.UnionType):
+        for each in get_args(hint):
+            yield from united(each)
+    else:
+        yield hint
+
+
+COMMANDS = list(united(AnyCommand))
 FORBIDDEN = {"actor", "at", "time", "principal_id", "authid", "roles_of"}
 
 
@@ -39,6 +50,19 @@ def test_every_command_crosses_the_wire_unchanged(
     assert content_digest(again.command, actor=actor) == content_digest(
         asked, actor=actor
     )
+
+
+def declared(parent: type[Command]) -> Iterator[type[Command]]:
+    """List the commands that are declared anywhere."""
+    for found in iter_modules(commands.__path__, prefix=f"{commands.__name__}."):
+        import_module(found.name)
+    for each in parent.__subclasses__():
+        yield from [each] if "command" in each.model_fields else declared(each)
+
+
+def test_every_command_can_be_asked_over_the_wire() -> None:
+    everything = [each.__name__ for each in declared(Command)]
+    assert sorted(everything) == sorted(each.__name__ for each in COMMANDS)
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda each: each.__name__)

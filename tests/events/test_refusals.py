@@ -1,14 +1,16 @@
 """Every no has words that say what was refused and what to do next, and a code."""
 
 import inspect
+from collections.abc import Iterator
 from datetime import UTC, datetime
-from types import ModuleType
+from importlib import import_module
+from pkgutil import iter_modules
 from typing import Annotated, Any, Final
 
 import pytest
 from pydantic import AllowInfNan, TypeAdapter, ValidationError
 
-from rollbook import refusals, standing
+import rollbook
 from rollbook.commands.access import RevokeToken
 from rollbook.commands.model import ModelCommand, RegisterModel
 from rollbook.names import ModelName, TokenId
@@ -38,19 +40,30 @@ SAMPLES: Final[dict[str, Any]] = {
     "remedy": "takes 100 characters",
     "at": AT,
     "since": AT,
+    "until": AT,
     "waiting": True,
+    "errors": [{"path": "spec", "line": 2, "message": "empty", "remedy": "add it"}],
+    "ties": [("acme/*", "acme/fraud-*")],
 }
-NUMBERS: Final = "version newest promotion expected attempts size_bytes limit_bytes"
+NUMBERS: Final = (
+    "version newest promotion expected attempts size_bytes limit_bytes needed"
+)
 
 
-def worded(module: ModuleType) -> list[Any]:
-    functions = inspect.getmembers(module, inspect.isfunction)
-    return [
-        each
-        for _, each in functions
-        if each.__module__ == module.__name__
-        and inspect.signature(each).return_annotation in (Refusal, "Refusal")
-    ]
+def worded() -> Iterator[Any]:
+    """Find the functions that word a no, in whichever file they stand."""
+    for found in iter_modules(rollbook.__path__, prefix=f"{rollbook.__name__}."):
+        if found.ispkg:
+            continue
+        for _, each in inspect.getmembers(import_module(found.name), is_wording):
+            if each.__module__ == found.name:
+                yield each
+
+
+def is_wording(each: object) -> bool:
+    if not inspect.isfunction(each):
+        return False
+    return inspect.signature(each).return_annotation in (Refusal, "Refusal")
 
 
 def said(function: Any) -> Refusal:
@@ -64,7 +77,7 @@ def said(function: Any) -> Refusal:
     return refusal
 
 
-ALL: Final = [*worded(refusals), *worded(standing)]
+ALL: Final = list(worded())
 
 
 @pytest.mark.parametrize("function", ALL, ids=lambda each: str(each.__name__))

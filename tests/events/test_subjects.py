@@ -9,8 +9,12 @@ from hypothesis import strategies as st
 from rollbook.names import ModelName
 from rollbook.subjects import (
     ACCESS,
+    BUNDLES,
+    CALENDAR,
     KEYS,
+    POLICIES,
     is_aggregate,
+    is_at_home,
     model,
     model_name,
     subject,
@@ -70,10 +74,15 @@ def test_a_token_is_neither_empty_nor_long(text: str) -> None:
 
 def test_a_subject_stands_under_the_ledger() -> None:
     assert subject(model(ModelName("churn"))) == "rollbook.ledger.model.default.churn"
-    assert (subject(ACCESS), subject(KEYS)) == (
-        "rollbook.ledger.access",
-        "rollbook.ledger.keys",
-    )
+    assert subject(ACCESS) == "rollbook.ledger.access"
+    assert subject(POLICIES) == "rollbook.ledger.policies"
+
+
+@pytest.mark.parametrize("one", [ACCESS, POLICIES, CALENDAR, BUNDLES, KEYS])
+def test_there_is_one_of_each_small_aggregate(one: str) -> None:
+    assert is_aggregate(one)
+    assert not is_aggregate(f"{one}.x")
+    assert model_name(one) is None
 
 
 @pytest.mark.parametrize(
@@ -81,14 +90,32 @@ def test_a_subject_stands_under_the_ledger() -> None:
     [
         *("", "model", "model.a", "model.a.b.c", "model.a.", "model..b", "model.a.*"),
         *("model.a.>", "model.a.b ", "model.a.b\n", "model.a.%2f", "model.a.%G0"),
-        *("Access", "access.x", "keys ", "policy", "webhook.a", "model.a.\u0661"),
+        *("Access", "access.x", "keys ", "policy", "policy.a", "policies.a"),
+        *("bundle", "webhook.a", "model.a.\u0661"),
     ],
 )
 def test_nothing_else_is_an_aggregate(text: str) -> None:
     assert not is_aggregate(text)
 
 
-@pytest.mark.parametrize("text", ["access", "keys", "policy.a", "model.access.keys"])
+@pytest.mark.parametrize("text", ["access", "keys", "policies", "model.access.keys"])
 def test_what_is_no_model_has_no_model_name(text: str) -> None:
     assert is_aggregate(text)
     assert (model_name(text) is None) == (not text.startswith("model."))
+
+
+@pytest.mark.parametrize(
+    ("recorded_as", "aggregate", "expected"),
+    [
+        ("policy.proposed", "policies", True),
+        ("policy.proposed", "access", False),
+        ("policy.proposed", "model.default.policies", False),
+        ("version.registered", "model.default.policies", True),
+        ("version.registered", "policies", False),
+        ("identity.linked", "access", True),
+    ],
+)
+def test_an_event_has_one_home(
+    recorded_as: str, aggregate: str, *, expected: bool
+) -> None:
+    assert is_at_home(recorded_as, aggregate) is expected

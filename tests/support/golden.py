@@ -16,7 +16,7 @@ from rollbook.envelope import Actor, ActorKind, Stamp
 from rollbook.event import Event
 from rollbook.names import CommandId, Digest, ModelName, Principal, RoleName
 from rollbook.proof.validity import Chain, key_id
-from rollbook.subjects import ACCESS, KEYS, Aggregate
+from rollbook.subjects import Aggregate
 from tests.support.builders import EXAMPLES, NOON, digest, event_id
 
 FOLDER: Final = Path(__file__).parents[1] / "events" / "golden"
@@ -49,13 +49,8 @@ def path(event: type[Event], version: int | None = None) -> Path:
 
 def aggregate_of(event: Event) -> Aggregate:
     """Say where an example is recorded."""
-    match event.recorded_as.partition(".")[0]:
-        case "ledger":
-            return KEYS
-        case "token":
-            return ACCESS
-        case _:
-            return subjects.model(ModelName("fraud/scorer"))
+    only = subjects.home(event.recorded_as)
+    return subjects.model(ModelName("fraud/scorer")) if only is None else only
 
 
 def link_of(event: Event) -> Link:

@@ -118,6 +118,8 @@ def _type(hint: Any) -> str:
 
 
 def _named(hint: Any) -> str:
+    if hint is Any:
+        return "any JSON value"
     if hint is type(None):
         return "null"
     if inspect.isclass(hint) and issubclass(hint, BaseModel):

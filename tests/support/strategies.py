@@ -7,18 +7,30 @@ from datetime import UTC, datetime, timedelta, timezone
 from enum import StrEnum
 from typing import Any, get_args, get_origin
 
-from annotated_types import Ge, Le
+from annotated_types import Ge, Le, MaxLen, MinLen
 from hypothesis import strategies as st
 from pydantic import AwareDatetime, BaseModel, StringConstraints, TypeAdapter
 from pydantic import ValidationError as Misfit
-from pydantic.fields import FieldInfo
 
-from rollbook.names import AliasName, ModelName
+from rollbook.names import LARGEST, AliasName, ModelName
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]))
 ZONES = st.integers(-14 * 60, 14 * 60).map(
     lambda minutes: timezone(timedelta(minutes=minutes))
 )
+
+JSON = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-LARGEST, LARGEST)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | TEXT,
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(TEXT, inner, max_size=3)
+    ),
+    max_leaves=6,
+)
+MORE_THAN_LEAST = 3
 
 
 def instances(model: type[BaseModel]) -> st.SearchStrategy[Any]:
@@ -58,6 +70,7 @@ def _plain(hint: Any) -> st.SearchStrategy[Any]:
         type(None): st.none(),
         bool: st.booleans(),
         str: TEXT,
+        Any: JSON,
     }
     return made[hint]
 
@@ -88,12 +101,21 @@ def _annotated(inner: Any, extras: tuple[Any, ...]) -> st.SearchStrategy[Any]:
         return st.integers(bounds[Ge].ge, bounds[Le].le)
     if inner is float:
         return st.floats(allow_nan=False, allow_infinity=False)
+    if get_origin(inner) is tuple:
+        return _bounded(inner, extras)
     if inner is not str:
-        made = values(inner)
-        is_bound = any(isinstance(each, FieldInfo) for each in extras)
-        return made.filter(bool) if is_bound else made  # `min_length` of a tuple
+        return values(inner)
     found = [each for each in extras if isinstance(each, StringConstraints)]
     return _text(found[0]) if found else TEXT
+
+
+def _bounded(hint: Any, extras: tuple[Any, ...]) -> st.SearchStrategy[Any]:
+    said = [bound for each in extras for bound in getattr(each, "metadata", ())]
+    least = next((each.min_length for each in said if isinstance(each, MinLen)), 0)
+    most = next((each.max_length for each in said if isinstance(each, MaxLen)), LARGEST)
+    most = min(most, least + MORE_THAN_LEAST)
+    inner = values(get_args(hint)[0])
+    return st.lists(inner, min_size=least, max_size=most).map(tuple)
 
 
 def _text(bounds: StringConstraints) -> st.SearchStrategy[str]:

@@ -40,4 +40,11 @@ class TokenRevoked(Event, recorded_as="token.revoked"):
     reason: Reason
 
 
-AccessEvent = TokenIssued | TokenRevoked
+class IdentityLinked(Event, recorded_as="identity.linked"):
+    """These principals are one person, and count as one wherever people count."""
+
+    principals: tuple[Principal, ...]
+    reason: Reason
+
+
+AccessEvent = TokenIssued | TokenRevoked | IdentityLinked

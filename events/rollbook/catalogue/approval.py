@@ -1,13 +1,17 @@
 """What reviewers say about a promotion."""
 
+from enum import StrEnum
+
 from rollbook.catalogue.parts import Part
-from rollbook.event import Event
+from rollbook.event import Data, Event, upcasts
 from rollbook.names import (
     Digest,
     EventId,
     GateName,
     Instant,
+    Line,
     PromotionId,
+    Prose,
     Reason,
     RoleName,
     StageName,
@@ -23,9 +27,11 @@ class Bound(Part):
     policy_digest: Digest
     evidence_set: tuple[EventId, ...]
     incumbent: Version | None
+    survives_rebase: bool
+    """Whether the vote is about the version whatever runs there now."""
 
 
-class ApprovalGranted(Event, recorded_as="approval.granted"):
+class ApprovalGranted(Event, recorded_as="approval.granted", schema_version=2):
     """A person approves; the event's id is the approval's."""
 
     promotion: PromotionId
@@ -37,7 +43,7 @@ class ApprovalGranted(Event, recorded_as="approval.granted"):
     comment: Reason | None
 
 
-class ApprovalRejected(Event, recorded_as="approval.rejected"):
+class ApprovalRejected(Event, recorded_as="approval.rejected", schema_version=2):
     """A person who could approve says no."""
 
     promotion: PromotionId
@@ -48,6 +54,13 @@ class ApprovalRejected(Event, recorded_as="approval.rejected"):
     comment: Reason
 
 
+@upcasts(ApprovalGranted, from_version=1)
+@upcasts(ApprovalRejected, from_version=1)
+def _no_vote_survived_a_rebase(data: Data) -> Data:
+    """v1 bound every vote to what ran there."""
+    return {**data, "bound_to": {**data["bound_to"], "survives_rebase": False}}
+
+
 class ApprovalWithdrawn(Event, recorded_as="approval.withdrawn"):
     """A voter takes the vote back."""
 
@@ -55,3 +68,31 @@ class ApprovalWithdrawn(Event, recorded_as="approval.withdrawn"):
     gate: GateName
     approval: EventId
     """The vote that counts no longer."""
+
+
+class ChangesRequested(Event, recorded_as="approval.changes_requested"):
+    """A person who could approve asks for something first; the promotion waits."""
+
+    promotion: PromotionId
+    gate: GateName
+    roles: tuple[RoleName, ...]
+    binding: Digest
+    comment: Reason
+
+
+class Vote(StrEnum):
+    """What somebody wanted to say of a promotion."""
+
+    APPROVE = "approve"
+    REJECT = "reject"
+    REQUEST_CHANGES = "request-changes"
+
+
+class ApprovalRefused(Event, recorded_as="approval.refused"):
+    """A vote that may not count was refused; once per person, reason and promotion."""
+
+    promotion: PromotionId
+    gate: GateName | None
+    vote: Vote
+    reason_code: Line
+    message: Prose

@@ -1,12 +1,14 @@
 """What was found out about a version."""
 
 from rollbook.catalogue.parts import Dataset, Part, Verdict
-from rollbook.event import Event
+from rollbook.event import Data, Event, upcasts
 from rollbook.names import (
     Digest,
     EventId,
     EvidenceKind,
     Instant,
+    KeyId,
+    Line,
     Metrics,
     Reason,
     Uri,
@@ -21,7 +23,15 @@ class Statement(Part):
     digest: Digest
 
 
-class EvidenceRecorded(Event, recorded_as="evidence.recorded"):
+class Verified(Part):
+    """What was checked of a signed statement before it was recorded."""
+
+    kid: KeyId
+    issuer: Line
+    predicate_type: Uri
+
+
+class EvidenceRecorded(Event, recorded_as="evidence.recorded", schema_version=2):
     """Somebody evaluated a version's bytes; the event's id is the evidence's."""
 
     version: Version
@@ -33,6 +43,14 @@ class EvidenceRecorded(Event, recorded_as="evidence.recorded"):
     produced_at: Instant
     valid_until: Instant | None
     statement: Statement | None
+    verified: Verified | None
+    """None: nobody's signature was checked, so it attests nothing."""
+
+
+@upcasts(EvidenceRecorded, from_version=1)
+def _no_signature_was_checked(data: Data) -> Data:
+    """v1 checked no signatures."""
+    return {**data, "verified": None}
 
 
 class EvidenceRevoked(Event, recorded_as="evidence.revoked"):

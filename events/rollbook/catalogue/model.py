@@ -3,8 +3,10 @@
 from rollbook.catalogue.alias import AliasMoved
 from rollbook.catalogue.approval import (
     ApprovalGranted,
+    ApprovalRefused,
     ApprovalRejected,
     ApprovalWithdrawn,
+    ChangesRequested,
 )
 from rollbook.catalogue.evidence import EvidenceRecorded, EvidenceRevoked
 from rollbook.catalogue.lane import (
@@ -16,18 +18,28 @@ from rollbook.catalogue.lane import (
     StableAdvanced,
 )
 from rollbook.catalogue.promotion import (
+    AnalysisRecorded,
     GateEvaluated,
     PromotionAborted,
     PromotionBlocked,
     PromotionCancelled,
     PromotionDispatched,
     PromotionErrored,
+    PromotionExpired,
     PromotionFailed,
+    PromotionPaused,
     PromotionReadied,
+    PromotionRebased,
+    PromotionRebound,
     PromotionRejected,
     PromotionRequested,
+    PromotionResumed,
     PromotionSucceeded,
     PromotionSuperseded,
+    PromotionVerifying,
+    RollbackTriggered,
+    StepCompleted,
+    StepStarted,
 )
 from rollbook.catalogue.target import (
     TargetAcknowledged,
@@ -42,6 +54,12 @@ from rollbook.catalogue.version import (
     VersionRegistered,
     VersionReleased,
     VersionRetired,
+)
+from rollbook.catalogue.waiver import (
+    GateWaived,
+    ReviewClosed,
+    ReviewOpened,
+    WaiverRequested,
 )
 from rollbook.event import Event
 from rollbook.names import Line, ModelName, Prose, Tags
@@ -81,9 +99,25 @@ ModelEvent = (
     | PromotionCancelled
     | PromotionRejected
     | PromotionSuperseded
+    | PromotionRebound
+    | PromotionRebased
+    | PromotionExpired
+    | PromotionPaused
+    | PromotionResumed
+    | PromotionVerifying
+    | StepStarted
+    | StepCompleted
+    | AnalysisRecorded
+    | RollbackTriggered
+    | WaiverRequested
+    | GateWaived
+    | ReviewOpened
+    | ReviewClosed
     | ApprovalGranted
     | ApprovalRejected
     | ApprovalWithdrawn
+    | ChangesRequested
+    | ApprovalRefused
     | SlotTaken
     | SlotReleased
     | DesiredSet

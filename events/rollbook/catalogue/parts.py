@@ -85,3 +85,5 @@ class GateStatus(StrEnum):
     WAIT = "wait"
     FAIL = "fail"
     UNKNOWN = "unknown"
+    WAIVED = "waived"
+    """It does not pass, and a named person made it stop mattering; never a pass."""

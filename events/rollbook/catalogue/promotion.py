@@ -1,21 +1,26 @@
 """What happens to one attempt to change one lane."""
 
+from enum import StrEnum
+
 from pydantic import Field
 
 from rollbook.catalogue.parts import GateStatus, Part, PromotionKind
-from rollbook.event import Event
+from rollbook.event import Data, Event, upcasts
 from rollbook.names import (
+    BundleId,
     Count,
     Digest,
     EventId,
     GateName,
     Instant,
     Line,
+    Metrics,
     Principal,
     PromotionId,
     Prose,
     Reason,
     StageName,
+    TargetName,
     Version,
 )
 
@@ -27,7 +32,7 @@ class Skipped(Part):
     why: Line
 
 
-class PromotionRequested(Event, recorded_as="promotion.requested"):
+class PromotionRequested(Event, recorded_as="promotion.requested", schema_version=2):
     """Somebody asked for a version in a stage; the queue begins here."""
 
     promotion: PromotionId
@@ -46,6 +51,14 @@ class PromotionRequested(Event, recorded_as="promotion.requested"):
     reason: Reason | None
     incident: Line | None
     """What made a rollback necessary, as the site's tracker names it."""
+    bundle: BundleId | None
+    """The release it is a member of: all of its lanes change, or none."""
+
+
+@upcasts(PromotionRequested, from_version=1)
+def _it_stood_alone(data: Data) -> Data:
+    """v1 knew no bundles."""
+    return {**data, "bundle": None}
 
 
 class GateResult(Part):
@@ -58,13 +71,33 @@ class GateResult(Part):
     detail: Prose
     inputs: tuple[EventId, ...] = ()
     values: dict[Line, Line] = Field(default_factory=dict)
+    recheck_at: Instant | None = None
+    """When time alone may change the word; None: only events can."""
+    waiver: EventId | None = None
+    """Which waiver makes it stop mattering, where `status` is `waived`."""
 
 
-class GateEvaluated(Event, recorded_as="gate.evaluated"):
+class Seen(Part):
+    """Up to which revision a decision knew what lies outside its own model."""
+
+    access: Count
+    policies: Count
+    calendar: Count
+
+
+class GateEvaluated(Event, recorded_as="gate.evaluated", schema_version=2):
     """A gate's status or its inputs changed."""
 
     promotion: PromotionId
     result: GateResult
+    seen: Seen | None
+    """None: recorded before decisions said what they had seen."""
+
+
+@upcasts(GateEvaluated, from_version=1)
+def _what_was_seen_was_not_said(data: Data) -> Data:
+    """v1 did not say which revisions it had read."""
+    return {**data, "seen": None}
 
 
 class PromotionReadied(Event, recorded_as="promotion.readied"):
@@ -93,10 +126,22 @@ class Engine(Part):
     """Which code decided."""
 
     rules: Line
+    cel: Line | None = None
+    """The expression engine and its version, where a gate asked it."""
+    tzdata: Line | None = None
+    """The release of the time zone rules, where a window was asked."""
 
 
-class PromotionDispatched(Event, recorded_as="promotion.dispatched"):
-    """The slot was free and every gate open at this very moment."""
+class Deadlines(Part):
+    """When a change that is under way has taken too long."""
+
+    acknowledge_by: Instant
+    step_by: Instant
+    end_by: Instant
+
+
+class PromotionDispatched(Event, recorded_as="promotion.dispatched", schema_version=2):
+    """The slot was free and every gate open, or waived, at this very moment."""
 
     promotion: PromotionId
     stage: StageName
@@ -105,6 +150,134 @@ class PromotionDispatched(Event, recorded_as="promotion.dispatched"):
     gates: tuple[GateResult, ...]
     voters: tuple[Voter, ...]
     engine: Engine
+    warnings: tuple[GateName, ...]
+    """Gates that do not pass and, in mode `warn`, do not block."""
+    policy_digest: Digest | None
+    seen: Seen | None
+    deadlines: Deadlines | None
+    """None: nothing is deployed, or recorded before there were deadlines."""
+    wake_at: Instant | None
+    """When a window next opens or shuts over a change under way."""
+
+
+@upcasts(PromotionDispatched, from_version=1)
+def _had_no_deadlines(data: Data) -> Data:
+    """v1 knew neither modes nor deadlines, and did not say what it had seen."""
+    unknown = dict.fromkeys(("policy_digest", "seen", "deadlines", "wake_at"))
+    return {**data, **unknown, "warnings": []}
+
+
+class PromotionRebound(Event, recorded_as="promotion.rebound"):
+    """The stage's policy changed under a waiting promotion: every vote is void."""
+
+    promotion: PromotionId
+    from_digest: Digest
+    to_digest: Digest
+    policy: Line
+    voided: tuple[EventId, ...]
+    """The approvals that counted and do so no more."""
+
+
+class PromotionRebased(Event, recorded_as="promotion.rebased"):
+    """Another version runs there now; the promotion is judged again against it."""
+
+    promotion: PromotionId
+    from_version: Version | None
+    to_version: Version | None
+    voided: tuple[EventId, ...]
+
+
+class PromotionExpired(Event, recorded_as="promotion.expired"):
+    """Nobody and nothing opened its gates in time; silence never approves."""
+
+    promotion: PromotionId
+    expires_at: Instant
+
+
+class PauseCause(StrEnum):
+    """What stopped a change that is under way."""
+
+    PERSON = "person"
+    FREEZE = "freeze"
+    WINDOW = "window"
+    UNKNOWN = "unknown"
+
+
+class PromotionPaused(Event, recorded_as="promotion.paused"):
+    """A change that is under way stands still; the targets keep what they serve."""
+
+    promotion: PromotionId
+    cause: PauseCause
+    reason: Prose
+    inputs: tuple[EventId, ...]
+    wake_at: Instant | None
+    """When time alone may let it go on."""
+
+
+class PromotionResumed(Event, recorded_as="promotion.resumed"):
+    """It goes on where it was."""
+
+    promotion: PromotionId
+    cause: PauseCause
+    """What had stopped it."""
+    accepted: tuple[Line, ...]
+    """Metrics a person accepts as they are; they trigger no rollback any more."""
+    reason: Prose
+    wake_at: Instant | None
+
+
+class PromotionVerifying(Event, recorded_as="promotion.verifying"):
+    """Enough targets run the version; now it has to prove itself."""
+
+    promotion: PromotionId
+    stage: StageName
+    version: Version
+    bake_until: Instant
+
+
+class StepStarted(Event, recorded_as="step.started"):
+    """One step of the roll-out begins."""
+
+    promotion: PromotionId
+    wave: Count
+    step: Count
+    weight: Count
+    targets: tuple[TargetName, ...]
+
+
+class StepCompleted(Event, recorded_as="step.completed"):
+    """As many targets as the step needs have applied it."""
+
+    promotion: PromotionId
+    wave: Count
+    step: Count
+    stragglers: tuple[TargetName, ...]
+    """Targets that were not needed and have not applied it yet."""
+
+
+class AnalysisRecorded(Event, recorded_as="analysis.recorded"):
+    """What was measured while a step ran, and how the policy judged it."""
+
+    promotion: PromotionId
+    wave: Count
+    step: Count
+    metrics: dict[Line, Metrics]
+    """By variant: `candidate`, and `champion` where it runs beside it."""
+    samples: Count
+    from_at: Instant
+    until_at: Instant
+    judged: tuple[GateResult, ...]
+
+
+class RollbackTriggered(Event, recorded_as="rollback.triggered"):
+    """The policy takes back what failed; a person's decision is never taken back."""
+
+    promotion: PromotionId
+    """The rollback."""
+    failed_promotion: PromotionId
+    reason_code: Line
+    inputs: tuple[EventId, ...]
+    to: Version
 
 
 class PromotionSucceeded(Event, recorded_as="promotion.succeeded"):

@@ -29,4 +29,14 @@ class RevokeToken(Command):
     reason: Reason
 
 
-AccessCommand = Annotated[IssueToken | RevokeToken, Field(discriminator="command")]
+class LinkIdentity(Command):
+    """Say that these principals are one person."""
+
+    command: Literal["LinkIdentity"] = "LinkIdentity"
+    principals: Annotated[tuple[Principal, ...], Field(min_length=2, max_length=20)]
+    reason: Reason
+
+
+AccessCommand = Annotated[
+    IssueToken | RevokeToken | LinkIdentity, Field(discriminator="command")
+]

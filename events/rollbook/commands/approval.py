@@ -33,3 +33,13 @@ class WithdrawVote(ModelScoped):
     command: Literal["WithdrawVote"] = "WithdrawVote"
     promotion: PromotionId
     gate: GateName | None = None
+
+
+class RequestChanges(ModelScoped):
+    """Ask for something before one would approve; the promotion goes on waiting."""
+
+    command: Literal["RequestChanges"] = "RequestChanges"
+    promotion: PromotionId
+    gate: GateName | None = None
+    binding: Digest
+    comment: Reason

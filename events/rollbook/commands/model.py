@@ -5,17 +5,28 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from rollbook.commands.alias import MoveAlias
-from rollbook.commands.approval import Approve, Reject, WithdrawVote
+from rollbook.commands.approval import (
+    Approve,
+    Reject,
+    RequestChanges,
+    WithdrawVote,
+)
 from rollbook.commands.command import ModelScoped
 from rollbook.commands.evidence import RecordEvidence, RevokeEvidence
 from rollbook.commands.lane import PlaceHold, ReleaseHold
 from rollbook.commands.promotion import (
     AbortPromotion,
+    AdvancePromotion,
     CancelPromotion,
     DispatchPromotion,
     EvaluatePromotion,
+    ExpirePromotion,
+    PausePromotion,
+    RecordAnalysis,
+    RequestCandidates,
     RequestPromotion,
     RequestRollback,
+    ResumePromotion,
 )
 from rollbook.commands.target import ReportTarget
 from rollbook.commands.version import (
@@ -26,6 +37,7 @@ from rollbook.commands.version import (
     ReleaseVersion,
     RetireVersion,
 )
+from rollbook.commands.waiver import CloseReview, ConfirmWaiver, WaiveGates
 from rollbook.names import Line, Prose, Tags
 
 
@@ -57,8 +69,18 @@ ModelCommand = Annotated[
     | DispatchPromotion
     | CancelPromotion
     | AbortPromotion
+    | ExpirePromotion
+    | AdvancePromotion
+    | PausePromotion
+    | ResumePromotion
+    | RecordAnalysis
+    | RequestCandidates
+    | WaiveGates
+    | ConfirmWaiver
+    | CloseReview
     | Approve
     | Reject
+    | RequestChanges
     | WithdrawVote
     | PlaceHold
     | ReleaseHold

@@ -4,7 +4,17 @@ from typing import Literal
 
 from rollbook.catalogue.parts import PromotionKind
 from rollbook.commands.command import ModelScoped
-from rollbook.names import EventId, Line, PromotionId, Reason, StageName, Version
+from rollbook.names import (
+    Count,
+    EventId,
+    Instant,
+    Line,
+    Metrics,
+    PromotionId,
+    Reason,
+    StageName,
+    Version,
+)
 
 
 class RequestPromotion(ModelScoped):
@@ -29,6 +39,15 @@ class RequestRollback(ModelScoped):
     to: Version | None = None
     reason: Reason
     incident: Line | None = None
+
+
+class RequestCandidates(ModelScoped):
+    """Ask for what automation would choose, in every lane that leaves it to automation.
+
+    A wake-up: the policy says which version that is, if any, and nobody else.
+    """
+
+    command: Literal["RequestCandidates"] = "RequestCandidates"
 
 
 class EvaluatePromotion(ModelScoped):
@@ -59,3 +78,50 @@ class AbortPromotion(ModelScoped):
     command: Literal["AbortPromotion"] = "AbortPromotion"
     promotion: PromotionId
     reason: Reason
+
+
+class ExpirePromotion(ModelScoped):
+    """End a promotion whose time to open its gates is over."""
+
+    command: Literal["ExpirePromotion"] = "ExpirePromotion"
+    promotion: PromotionId
+
+
+class AdvancePromotion(ModelScoped):
+    """Look at a change that is under way: deadlines, bakes, freezes and windows."""
+
+    command: Literal["AdvancePromotion"] = "AdvancePromotion"
+    promotion: PromotionId
+
+
+class PausePromotion(ModelScoped):
+    """Let a change that is under way stand still."""
+
+    command: Literal["PausePromotion"] = "PausePromotion"
+    promotion: PromotionId
+    reason: Reason
+
+
+class ResumePromotion(ModelScoped):
+    """Let it go on; says which step the caller saw it stand at."""
+
+    command: Literal["ResumePromotion"] = "ResumePromotion"
+    promotion: PromotionId
+    step: Count = 0
+    accept: tuple[Line, ...] = ()
+    """Metrics that are accepted as they are."""
+    reason: Reason
+
+
+class RecordAnalysis(ModelScoped):
+    """Say what was measured while a step ran."""
+
+    command: Literal["RecordAnalysis"] = "RecordAnalysis"
+    promotion: PromotionId
+    wave: Count = 0
+    step: Count = 0
+    metrics: dict[Line, Metrics]
+    """By variant: `candidate`, and `champion` where it runs beside it."""
+    samples: Count
+    from_at: Instant
+    until_at: Instant

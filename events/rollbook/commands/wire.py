@@ -10,15 +10,46 @@ from typing import Annotated, Any, Final, Literal
 import orjson
 from pydantic import BaseModel, ConfigDict, Field
 
-from rollbook.commands.access import IssueToken, RevokeToken
+from rollbook.commands.access import IssueToken, LinkIdentity, RevokeToken
+from rollbook.commands.bundle import (
+    CancelBundle,
+    DispatchBundle,
+    RequestBundle,
+    RollBackBundle,
+    SettleBundle,
+)
+from rollbook.commands.calendar import DeclareFreeze, LiftFreeze
+from rollbook.commands.explain import Explain
 from rollbook.commands.model import ModelCommand
+from rollbook.commands.policy import (
+    ActivatePolicy,
+    EndorsePolicy,
+    ProposePolicy,
+    RetirePolicy,
+)
 from rollbook.names import CommandId, EventId, Line
 
 CREDENTIAL_HEADER: Final = "Rollbook-Credential"
 COMMANDS: Final = "rollbook.command.>"
 
 AnyCommand = Annotated[
-    ModelCommand | IssueToken | RevokeToken, Field(discriminator="command")
+    ModelCommand
+    | IssueToken
+    | RevokeToken
+    | LinkIdentity
+    | ProposePolicy
+    | EndorsePolicy
+    | ActivatePolicy
+    | RetirePolicy
+    | DeclareFreeze
+    | LiftFreeze
+    | RequestBundle
+    | DispatchBundle
+    | SettleBundle
+    | CancelBundle
+    | RollBackBundle
+    | Explain,
+    Field(discriminator="command"),
 ]
 
 
@@ -30,6 +61,8 @@ class Request(BaseModel):
     id: CommandId
     correlation_id: Line | None = None
     causation_id: EventId | None = None
+    dry_run: bool = False
+    """Decide and answer as if it were meant, but record nothing."""
     command: AnyCommand
 
 
@@ -47,6 +80,17 @@ class Done(BaseModel):
     events: tuple[Mapping[str, Any], ...]
 
 
+class Told(BaseModel):
+    """The answer to a question; nothing was recorded."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    status: Literal["told"] = "told"
+    sequence: int
+    """Up to which place in the ledger the answer knows."""
+    answer: Mapping[str, Any]
+
+
 class Problem(BaseModel):
     """The command is refused, or nobody could answer; nothing new is recorded."""
 
@@ -60,11 +104,11 @@ class Problem(BaseModel):
     detail: Mapping[str, Any] = Field(default_factory=dict)
 
 
-def write_reply(reply: Done | Problem) -> bytes:
+def write_reply(reply: Done | Told | Problem) -> bytes:
     """Write an answer; one with events is JSON all through, which orjson does best."""
-    if isinstance(reply, Done):
+    if isinstance(reply, Done | Told):
         return orjson.dumps(vars(reply))
     return reply.model_dump_json().encode()
 
 
-Reply = Annotated[Done | Problem, Field(discriminator="status")]
+Reply = Annotated[Done | Told | Problem, Field(discriminator="status")]

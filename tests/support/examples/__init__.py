@@ -1,0 +1,1 @@
+"""One example of every recorded event, one file for each kind."""
