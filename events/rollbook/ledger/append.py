@@ -3,10 +3,13 @@
 Any answer but a clean acknowledgement is settled by reading back, through the
 leader, the first message after the expected one: whose it is decides
 (design/ledger.md §2). Sending the same again is safe: its ids and guards stay.
+
+A history that is expected and not written to is guarded as well: nothing is kept once
+it has moved on (design/promotion.md §1.5).
 """
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -22,6 +25,7 @@ from rollbook.subjects import Aggregate, subject
 
 MSG_ID: Final = "Nats-Msg-Id"
 GUARD: Final = "Nats-Expected-Last-Subject-Sequence"
+GUARDED: Final = "Nats-Expected-Last-Subject-Sequence-Subject"
 LARGEST_BATCH: Final = 1000
 _TOO_LARGE: Final = 10054
 _WRONG_LAST_SEQUENCE: Final = 10071
@@ -83,6 +87,11 @@ def check(drafts: Sequence[Draft], expected: Mapping[Aggregate, int]) -> None:
             raise ValueError(f"no expected sequence for {draft.aggregate}")
     if len({draft.id for draft in drafts}) < len(drafts):
         raise ValueError("two events of one append have the same id")
+    if drafts and len(expected) > len(drafts):
+        raise ValueError(
+            f"{len(drafts)} events carry as many guards, {len(expected)} are expected: "
+            "a history that is not written to is guarded on a second event"
+        )
 
 
 async def send(
@@ -106,6 +115,7 @@ def _messages(
     drafts: Sequence[Draft], expected: Mapping[Aggregate, int]
 ) -> list[tuple[str, bytes, dict[str, str]]]:
     batch = uuid.uuid4().hex
+    beside = _not_written(drafts, expected)
     guarded: set[Aggregate] = set()
     messages = []
     for number, draft in enumerate(drafts, 1):
@@ -113,12 +123,22 @@ def _messages(
         if draft.aggregate not in guarded:  # a second guard inside a batch is refused
             headers[GUARD] = str(expected[draft.aggregate])
             guarded.add(draft.aggregate)
+        elif beside:  # a message carries one guard, and this one needs none of its own
+            other = beside.pop(0)
+            headers |= {GUARD: str(expected[other]), GUARDED: subject(other)}
         if len(drafts) > 1:
             headers |= {"Nats-Batch-Id": batch, "Nats-Batch-Sequence": str(number)}
         messages.append((subject(draft.aggregate), draft.body, headers))
     if len(drafts) > 1:
         messages[-1][2]["Nats-Batch-Commit"] = "1"
     return messages
+
+
+def _not_written(
+    drafts: Sequence[Draft], expected: Iterable[Aggregate]
+) -> list[Aggregate]:
+    written = {draft.aggregate for draft in drafts}
+    return [aggregate for aggregate in expected if aggregate not in written]
 
 
 def _understood(answer: Mapping[str, Any]) -> Answer:
@@ -138,10 +158,12 @@ async def _read_back(
     """Find out whose the first message after the expected one is.
 
     Ours: return the sequences. Another's: AppendConflict, and for good, since our
-    guard can never hold again. Nothing there: return nothing.
+    guard can never hold again. Nothing there: return nothing. What is only guarded
+    comes last: it may well have moved on after ours was kept.
     """
     ids: list[str] = [draft.id for draft in drafts]
-    for aggregate in dict.fromkeys(draft.aggregate for draft in drafts):
+    written = dict.fromkeys(draft.aggregate for draft in drafts)
+    for aggregate in (*written, *_not_written(drafts, expected)):
         to, after = subject(aggregate), expected[aggregate]
         found = await source.stored(
             {"seq": after + 1, "next_by_subj": to}, within_seconds=within_seconds

@@ -10,14 +10,22 @@ import nats.errors
 from nats.aio.client import Client
 from pydantic import TypeAdapter, ValidationError
 
-from rollbook.commands.wire import CREDENTIAL_HEADER, Done, Problem, Reply, Request
+from rollbook.commands.explain import Explain
+from rollbook.commands.wire import (
+    CREDENTIAL_HEADER,
+    Done,
+    Problem,
+    Reply,
+    Request,
+    Told,
+)
 from rollbook.ledger import asking
 
 SUBJECT_PREFIX: Final = "rollbook.command"
 TIMEOUT_SECONDS: Final = 10.0
 _RETRY: Final = "send the same command with the same id again"
 
-_reply: Final[TypeAdapter[Done | Problem]] = TypeAdapter(Reply)
+_reply: Final[TypeAdapter[Done | Told | Problem]] = TypeAdapter(Reply)
 
 
 class CommandSender:
@@ -47,6 +55,19 @@ class CommandSender:
         `unavailable`: nothing was sent or nobody listened. `outcome-unknown`: it may
         be recorded; sending the same request again tells.
         """
+        reply = await self._ask(request, credential)
+        if isinstance(reply, Told):
+            return _unknown(request, "foreign_answer", "the answer is to a question")
+        return reply
+
+    async def ask(self, request: Request, *, credential: str) -> Told | Problem:
+        """Ask a question (`Explain`); nothing is recorded, whatever comes back."""
+        reply = await self._ask(request, credential)
+        if isinstance(reply, Done):
+            return _unknown(request, "foreign_answer", "the answer is to a command")
+        return reply
+
+    async def _ask(self, request: Request, credential: str) -> Done | Told | Problem:
         if not self._client.is_connected:
             return _unavailable(request, "nats_away", "NATS is not connected")
         subject = f"{self._prefix}.{request.command.command}"
@@ -72,7 +93,7 @@ class CommandSender:
         return _read(answer.data, request)
 
 
-def _read(body: bytes, request: Request) -> Done | Problem:
+def _read(body: bytes, request: Request) -> Done | Told | Problem:
     try:
         reply = _reply.validate_json(body)
     except ValidationError:
@@ -94,6 +115,8 @@ def _unavailable(request: Request, reason: str, what: str) -> Problem:
 
 
 def _unknown(request: Request, reason: str, what: str) -> Problem:
+    if request.dry_run or isinstance(request.command, Explain):
+        return _unavailable(request, reason, what)  # it records nothing, ever
     return Problem(
         code="outcome-unknown",
         reason=reason,

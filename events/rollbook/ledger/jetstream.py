@@ -15,8 +15,8 @@ class JetStreamLedger:
     """A ledger on one stream.
 
     `prefix` is where the stream's API is for this connection: `$JS.API` in its own
-    account, `JS.CORE.API` in SERVICES. `append`, `last` and `next` need the right to
-    publish to the ledger and to ask its leader, which the registrar alone has.
+    account, `JS.CORE.API` in SERVICES. `append`, `last`, `at` and `next` need the
+    right to publish to the ledger and to ask its leader, which the registrar alone has.
     """
 
     def __init__(
@@ -42,6 +42,10 @@ class JetStreamLedger:
     async def last(self, aggregate: Aggregate) -> Message | None:
         """Return the newest message of an aggregate, as the leader knows it."""
         return await self._source.stored({"last_by_subj": subject(aggregate)})
+
+    async def at(self, sequence: int) -> Message | None:
+        """Return the message in one place of the ledger, as the leader knows it."""
+        return await self._source.stored({"seq": sequence})
 
     async def next(self, aggregate: Aggregate, *, after: int) -> Message | None:
         """Return the first message above `after`, as the leader knows it."""

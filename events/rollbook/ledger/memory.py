@@ -28,8 +28,8 @@ class MemoryLedger:
         if drafts and self._is_kept(drafts[0], after=expected[drafts[0].aggregate]):
             start = self._by_id[drafts[0].id].sequence
             return list(range(start, start + len(drafts)))
-        for aggregate in dict.fromkeys(draft.aggregate for draft in drafts):
-            to, after = subject(aggregate), expected[aggregate]
+        for aggregate, after in expected.items() if drafts else ():
+            to = subject(aggregate)
             last = self._last(to)
             actual = last.sequence if last else 0
             if actual != after:
@@ -48,6 +48,11 @@ class MemoryLedger:
     async def last(self, aggregate: Aggregate) -> Message | None:
         """Return the newest message of an aggregate."""
         return self._last(subject(aggregate))
+
+    async def at(self, sequence: int) -> Message | None:
+        """Return the message in one place of the ledger."""
+        is_there = 0 < sequence <= len(self.messages)
+        return self.messages[sequence - 1] if is_there else None
 
     async def next(self, aggregate: Aggregate, *, after: int) -> Message | None:
         """Return the first message of an aggregate above `after`."""

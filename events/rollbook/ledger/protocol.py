@@ -41,14 +41,19 @@ class Ledger(Protocol):
         """Write all drafts or none; return their sequences, in order.
 
         `expected` holds the sequence of the last message on each aggregate's subject
-        (0: none), valid or not. Sending the same drafts again is safe: what was kept
-        is recognised by its id.
+        (0: none), valid or not. An aggregate may be expected that has no draft: then
+        nothing is kept once it has moved on; that takes one draft more than there are
+        aggregates written. Sending the same drafts again is safe: what was kept is
+        recognised by its id.
         Raises AppendConflict when another writer was first, Unacknowledged when no
         answer came in time (kept or lost), ValueError for a body over the limit.
         """
 
     async def last(self, aggregate: Aggregate) -> Message | None:
         """Return the newest message of an aggregate, as the leader knows it."""
+
+    async def at(self, sequence: int) -> Message | None:
+        """Return the message in one place of the ledger, as the leader knows it."""
 
     async def next(self, aggregate: Aggregate, *, after: int) -> Message | None:
         """Return the first message above `after`, as the leader knows it."""

@@ -12,6 +12,8 @@ from rollbook.subjects import Aggregate, subject
 
 FRAUD = Aggregate("model.default.fraud")
 CHURN = Aggregate("model.default.churn")
+CALENDAR = Aggregate("calendar")
+POLICIES = Aggregate("policies")
 
 
 def draft(aggregate: Aggregate = FRAUD, body: bytes = b"{}") -> Draft:
@@ -79,6 +81,13 @@ class LedgerContract:
         assert await ledger.next(FRAUD, after=1) == history[1]
         assert await ledger.next(FRAUD, after=3) is None
 
+    async def test_each_place_holds_one_message(self, ledger: Ledger) -> None:
+        await ledger.append([draft(FRAUD)], expected={FRAUD: 0})
+        await ledger.append([draft(CHURN)], expected={CHURN: 0})
+        [first, second] = await replayed(ledger)
+        assert [await ledger.at(1), await ledger.at(2)] == [first, second]
+        assert await ledger.at(3) is None
+
     async def test_of_two_writers_the_second_is_told_what_is_there(
         self, ledger: Ledger
     ) -> None:
@@ -138,6 +147,80 @@ class LedgerContract:
             with pytest.raises(AppendConflict):
                 await ledger.append([draft(FRAUD), draft(CHURN)], expected=stale)
         assert await ledger.head() == 3
+
+    async def test_a_history_beside_is_guarded_and_not_written(
+        self, ledger: Ledger
+    ) -> None:
+        await ledger.append([draft(CALENDAR)], expected={CALENDAR: 0})
+        started = [draft(FRAUD), draft(FRAUD)]
+        beside = {FRAUD: 0, CALENDAR: 1}
+        assert await ledger.append(started, expected=beside) == [2, 3]
+        assert len(await ledger.history(CALENDAR)) == 1
+
+    @pytest.mark.parametrize("known", [0, 7])
+    async def test_nothing_is_kept_once_a_history_beside_moved_on(
+        self, ledger: Ledger, known: int
+    ) -> None:
+        await ledger.append([draft(CALENDAR)], expected={CALENDAR: 0})
+        started = [draft(FRAUD), draft(FRAUD), draft(FRAUD)]
+        with pytest.raises(AppendConflict) as conflict:
+            await ledger.append(started, expected={FRAUD: 0, CALENDAR: known})
+        assert conflict.value.subject == subject(CALENDAR)
+        assert (conflict.value.expected, conflict.value.actual) == (known, 1)
+        assert await ledger.head() == 1
+        # Decided again on what is there now, the same writer is not in its own way.
+        again = [draft(FRAUD), draft(FRAUD)]
+        assert await ledger.append(again, expected={FRAUD: 0, CALENDAR: 1}) == [2, 3]
+
+    async def test_several_histories_beside_are_guarded_each(
+        self, ledger: Ledger
+    ) -> None:
+        await ledger.append([draft(CALENDAR)], expected={CALENDAR: 0})
+        drafts = [draft(FRAUD), draft(CHURN), draft(CHURN), draft(FRAUD)]
+        beside = {FRAUD: 0, CHURN: 0, CALENDAR: 1, POLICIES: 0}
+        for moved, wrong in ((CALENDAR, 0), (POLICIES, 1)):
+            with pytest.raises(AppendConflict) as conflict:
+                await ledger.append(drafts, expected={**beside, moved: wrong})
+            assert conflict.value.subject == subject(moved)
+        assert await ledger.append(drafts, expected=beside) == [2, 3, 4, 5]
+
+    async def test_what_was_kept_is_recognised_though_a_history_beside_moved_on(
+        self, ledger: Ledger
+    ) -> None:
+        started, beside = [draft(FRAUD), draft(FRAUD)], {FRAUD: 0, CALENDAR: 0}
+        await ledger.append(started, expected=beside)
+        await ledger.append([draft(CALENDAR)], expected={CALENDAR: 0})
+        assert await ledger.append(started, expected=beside) == [1, 2]
+        assert await ledger.head() == 3
+
+    async def test_a_guard_beside_takes_a_message_of_its_own(
+        self, ledger: Ledger
+    ) -> None:
+        with pytest.raises(ValueError, match="second event"):
+            await ledger.append([draft()], expected={FRAUD: 0, CALENDAR: 0})
+
+    async def test_of_a_freeze_and_what_it_stops_the_first_one_wins(
+        self, ledger: Ledger
+    ) -> None:
+        """Racing, again and again: nothing ever starts behind the freeze."""
+        models = [Aggregate(f"model.default.m{number}") for number in range(12)]
+
+        async def start(model: Aggregate) -> None:
+            try:
+                started = [draft(model), draft(model)]
+                await ledger.append(started, expected={model: 0, CALENDAR: 0})
+            except AppendConflict as conflict:
+                assert conflict.subject == subject(CALENDAR)  # noqa: PT017
+
+        async def freeze() -> None:
+            await ledger.append([draft(CALENDAR)], expected={CALENDAR: 0})
+
+        half = len(models) // 2
+        await asyncio.gather(
+            *map(start, models[:half]), freeze(), *map(start, models[half:])
+        )
+        [*_, last] = await replayed(ledger)
+        assert last.subject == subject(CALENDAR)
 
     async def test_an_id_that_another_subject_holds_is_no_success(
         self, ledger: Ledger

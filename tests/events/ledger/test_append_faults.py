@@ -19,7 +19,7 @@ from rollbook.errors import AppendConflict, Unacknowledged
 from rollbook.ledger.connection import connect
 from rollbook.ledger.jetstream import JetStreamLedger
 from rollbook.subjects import Aggregate, subject
-from tests.events.ledger.contract import CHURN, FRAUD, draft, replayed
+from tests.events.ledger.contract import CALENDAR, CHURN, FRAUD, draft, replayed
 from tests.support.faults import Fault, Wire, wire
 from tests.support.nats import NatsServer, running_nats
 
@@ -82,6 +82,37 @@ async def test_a_decision_is_kept_whole_and_once(fault: Fault, faulty: Faulty) -
     assert [each.id for each in kept] == [each.id for each in drafts]
 
 
+@pytest.mark.parametrize("fault", Fault)
+async def test_a_dispatch_is_kept_once(fault: Fault, faulty: Faulty) -> None:
+    """Guarded on the calendar too, which moves on before the retry looks."""
+    drafts, beside = [draft(), draft()], {FRAUD: 0, CALENDAR: 0}
+    faulty.wire.arm(fault, trigger=COMMIT)
+    ours = asyncio.create_task(faulty.ledger.append(drafts, expected=beside))
+    await faulty.wire.struck.wait()
+    if fault is Fault.ANSWER_DROPPED:
+        await _until_head(faulty.other, 2)
+        await faulty.other.append([draft(CALENDAR)], expected={CALENDAR: 0})
+    assert await ours == [1, 2]
+    kept = await replayed(faulty.other)
+    assert [each.id for each in kept][:2] == [each.id for each in drafts]
+
+
+async def test_a_dispatch_that_was_lost_does_not_follow_a_freeze(
+    faulty: Faulty,
+) -> None:
+    faulty.wire.arm(Fault.LOST, trigger=COMMIT)
+    beside = {FRAUD: 0, CALENDAR: 0}
+    ours = asyncio.create_task(
+        faulty.ledger.append([draft(), draft()], expected=beside)
+    )
+    await faulty.wire.struck.wait()
+    await faulty.other.append([draft(CALENDAR)], expected={CALENDAR: 0})
+    with pytest.raises(AppendConflict) as conflict:
+        await ours
+    assert conflict.value.subject == subject(CALENDAR)
+    assert await faulty.other.history(FRAUD) == []
+
+
 async def test_a_decision_cut_in_the_middle_leaves_no_part(faulty: Faulty) -> None:
     """The first events reach the server, the commit never does."""
     client: Client = faulty.ledger._source.client  # noqa: SLF001
@@ -115,9 +146,7 @@ async def test_ours_is_recognised_beneath_what_followed(faulty: Faulty) -> None:
     ours = asyncio.create_task(
         faulty.ledger.append([draft(body=b"ours")], expected={FRAUD: 0})
     )
-    async with asyncio.timeout(10):
-        while await faulty.other.head() == 0:  # noqa: ASYNC110
-            await asyncio.sleep(0)
+    await _until_head(faulty.other, 1)
     await faulty.other.append([draft(body=b"next")], expected={FRAUD: 1})
     assert await ours == [1]
 
@@ -171,6 +200,12 @@ async def test_a_second_guard_on_a_subject_of_a_batch_is_refused(
     last = {"Nats-Batch-Sequence": "2", GUARD: "1", "Nats-Batch-Commit": "1"}
     answer = await _publish(empty, FRAUD, batch | last)
     assert answer["error"]["err_code"] in (10071, 10164)
+
+
+async def _until_head(ledger: JetStreamLedger, sequence: int) -> None:
+    async with asyncio.timeout(10):
+        while await ledger.head() < sequence:  # noqa: ASYNC110
+            await asyncio.sleep(0)
 
 
 async def _publish(
