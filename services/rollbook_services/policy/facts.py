@@ -1,16 +1,20 @@
 """What may a gate look at? Values only: a gate asks nobody."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
 from rollbook.catalogue.approval import Bound
-from rollbook.catalogue.parts import PromotionKind
+from rollbook.catalogue.calendar import InFlight
+from rollbook.catalogue.parts import PromotionKind, Verdict
 from rollbook.names import (
     Digest,
     EventId,
+    EvidenceKind,
     GateName,
+    KeyId,
+    ModelName,
     Principal,
     PromotionId,
     RoleName,
@@ -72,6 +76,36 @@ class Vote:
     """The roles at the vote; at dispatch they are asked for again."""
     binding: Digest
     valid_until: datetime | None
+    is_rejection: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Attested:
+    """Whose signature over an attestation was verified when it was recorded."""
+
+    kid: KeyId
+    issuer: str
+    predicate_type: str
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A record of evidence that is not revoked; `id` is the event's."""
+
+    id: EventId
+    kind: EvidenceKind
+    dataset: str | None
+    subject_digest: Digest
+    verdict: Verdict
+    metrics: Mapping[str, float]
+    produced_at: datetime
+    valid_until: datetime | None
+    attested: Attested | None = None
+
+    def lapses_at(self, max_age_until: datetime | None) -> datetime | None:
+        """Return when it stops counting: the earlier of its own end and the gate's."""
+        ends = [end for end in (self.valid_until, max_age_until) if end is not None]
+        return min(ends, default=None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +120,24 @@ class Registered:
     """What bars it from this stage."""
     proven_in: Mapping[StageName, EventId]
     """Where its latest outcome is a success it was not rolled off since."""
+    label: str | None = None
+    authors: tuple[Principal, ...] = ()
+    datasets: tuple[str, ...] = ()
+    """The names of the data sets it was made from."""
+    parents: tuple[str, ...] = ()
+    """The versions it was made from, as `team/name@7`."""
+    records: tuple[Record, ...] = ()
+    """Its live evidence, in the order of the ledger."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stay:
+    """A time through which one version was a lane's stable one without a break."""
+
+    version: Version
+    since: datetime
+    until: datetime | None
+    """None: it still is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +149,55 @@ class LaneNow:
     unreported: tuple[TargetName, ...]
     """Declared targets that have not said what they run at the present revision."""
     hold: Hold | None
+    dispatched_at: tuple[datetime, ...] = ()
+    """When forward promotions were dispatched into it, oldest first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Champion:
+    """The stable version of the lane, which the asked-for version would replace."""
+
+    version: Version
+    label: str | None
+    records: tuple[Record, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AboutModel:
+    """What a policy may ask of the model as a whole."""
+
+    name: ModelName
+    tier: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Freeze:
+    """An open freeze that covers the lane; `id` is the event that declared it."""
+
+    id: EventId
+    by: Principal
+    reason: str
+    from_at: datetime
+    until: datetime | None
+    in_flight: InFlight
+    exempt: tuple[PromotionKind, ...]
+    waivable: bool
+
+    def is_closed(self, as_of: datetime) -> bool:
+        """Tell whether it closes its lanes at an instant."""
+        return self.from_at <= as_of and (self.until is None or as_of < self.until)
+
+
+@dataclass(frozen=True, slots=True)
+class Waived:
+    """A live waiver of one gate; `id` is the event that asked for it."""
+
+    id: EventId
+    gate: GateName
+    break_glass: str
+    by: Principal
+    second_person: Principal | None
+    until: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,3 +217,32 @@ class Facts:
     """What a vote must be about to count now."""
     holders: Mapping[Principal, frozenset[RoleName]]
     """The roles that people hold now, by their live credentials."""
+    promotion: PromotionId | None = None
+    """None: nobody has asked yet, this is a dry run."""
+    model: AboutModel = AboutModel(ModelName("unnamed"), None)
+    persons: Mapping[Principal, Principal] = field(default_factory=dict)
+    """One name for each person with several principals."""
+    champion: Champion | None = None
+    stays: Mapping[StageName, Sequence[Stay]] = field(default_factory=dict)
+    """By stage, what was stable there from when to when, oldest first."""
+    freezes: tuple[Freeze, ...] = ()
+    waivers: tuple[Waived, ...] = ()
+    empty_stages: frozenset[StageName] = frozenset()
+    """Stages where nothing is desired."""
+    live_in: frozenset[StageName] = frozenset()
+    """Stages where the asked-for version is the stable one now."""
+    barred: Mapping[Principal, str] = field(default_factory=dict)
+    """Persons who may not vote, by the relation that bars them."""
+    roles_end: Mapping[Principal, datetime] = field(default_factory=dict)
+    """When people next lose what a credential gives them, if nobody renews it."""
+
+    def person(self, principal: Principal) -> Principal:
+        """Return the one name under which a person counts."""
+        return self.persons.get(principal, principal)
+
+    def waiver(self, gate: GateName, as_of: datetime) -> Waived | None:
+        """Return the live waiver of a gate."""
+        for each in self.waivers:
+            if each.gate == gate and as_of < each.until:
+                return each
+        return None

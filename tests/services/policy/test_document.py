@@ -4,17 +4,16 @@ import pytest
 from pydantic import ValidationError
 
 from rollbook.catalogue.parts import PromotionKind
-from rollbook.names import RoleName, TargetName
 from rollbook_services.policy.document import (
     BUILT_IN,
+    DEFAULT_TARGET,
     DEVELOPMENT,
     PRODUCTION,
+    REVIEWER,
     STAGING,
-    Stage,
-    stage_digest,
 )
 from rollbook_services.policy.gates.approvals import Approvals, Slot
-from rollbook_services.policy.gates.predecessor import Predecessor
+from rollbook_services.policy.stage import After, Stage
 
 
 def stage(name: str) -> Stage:
@@ -34,7 +33,7 @@ def test_artifact_and_quarantine_come_first_and_the_lane_last() -> None:
         assert kinds[:2] == ["artifact", "quarantine"]
         assert kinds[-1] == "lane"
     middle = [gate.kind for gate in stage(PRODUCTION).asked(PromotionKind.FORWARD)]
-    assert middle[2:-2] == ["predecessor", "approvals"]
+    assert middle[2:] == ["predecessor", "approvals", "freeze", "hold", "lane"]
 
 
 def test_a_rollback_waits_for_nobody() -> None:
@@ -44,17 +43,15 @@ def test_a_rollback_waits_for_nobody() -> None:
 
 def test_a_section_is_known_by_its_content() -> None:
     again = Stage(
-        PRODUCTION,
-        (TargetName("default"),),
-        (
-            Predecessor(after=(STAGING,)),
-            Approvals(slots=(Slot(role=RoleName("reviewer")),)),
-        ),
+        name=PRODUCTION,
+        targets=(DEFAULT_TARGET,),
+        after=After(stages=(STAGING,)),
+        gates=(Approvals(slots=(Slot(role=REVIEWER),)),),
     )
-    assert stage_digest(again) == stage_digest(stage(PRODUCTION))
-    assert len({stage_digest(each) for each in BUILT_IN.stages}) == 3
-    stricter = Stage(PRODUCTION, again.targets, again.gates[:1])
-    assert stage_digest(stricter) != stage_digest(again)
+    assert again.digest == stage(PRODUCTION).digest
+    assert len({each.digest for each in BUILT_IN.stages}) == 3
+    stricter = Stage(name=PRODUCTION, targets=(DEFAULT_TARGET,), gates=again.gates)
+    assert stricter.digest != again.digest
 
 
 def test_a_misspelt_setting_is_an_error() -> None:

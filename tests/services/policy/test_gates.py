@@ -1,93 +1,31 @@
 """Each gate on its own facts: when it opens, and what it tells when it does not."""
 
 from dataclasses import replace
-from datetime import timedelta
 
 import pytest
 
-from rollbook.catalogue.approval import Bound
 from rollbook.catalogue.parts import GateStatus, PromotionKind
-from rollbook.names import EventId, Principal, PromotionId, RoleName, Version
-from rollbook_services.policy.facts import (
-    Bar,
-    Facts,
-    Hold,
-    LaneNow,
-    LaneStatus,
-    Registered,
-    VersionStatus,
-    Vote,
-)
+from rollbook.names import EventId, PromotionId, StageName, TargetName
+from rollbook_services.policy.facts import Bar, LaneStatus, VersionStatus
 from rollbook_services.policy.gate import By, gate, judge
-from rollbook_services.policy.gates.approvals import Approvals, Slot
 from rollbook_services.policy.gates.artifact import Artifact
-from rollbook_services.policy.gates.hold import HoldGate
 from rollbook_services.policy.gates.lane import Lane
 from rollbook_services.policy.gates.predecessor import Predecessor
 from rollbook_services.policy.gates.quarantine import Quarantine
-from tests.support.scenario import (
-    ALICE,
-    BOB,
-    CAROL,
+from tests.services.policy.cases import (
     DAVE,
-    DEFAULT,
-    DEVELOPMENT,
-    PIPELINE,
-    PRODUCTION,
+    FACTS,
     STAGING,
     START,
     digest,
+    event,
+    lane,
+    version,
 )
 
-EVENT = EventId("0" * 36)
-VERSION = Registered(
-    event=EVENT,
-    digest=digest(1),
-    status=VersionStatus.ACTIVE,
-    producer=PIPELINE.id,
-    bar=None,
-    proven_in={},
-)
-LANE = LaneNow(status=LaneStatus.SETTLED, slot=None, unreported=(), hold=None)
-REVIEWER = RoleName("reviewer")
-FACTS = Facts(
-    kind=PromotionKind.FORWARD,
-    stage=PRODUCTION,
-    version=Version(1),
-    requester=ALICE.id,
-    automatic=False,
-    registered=VERSION,
-    lane=LANE,
-    votes=(),
-    bound=Bound(
-        digest=digest(1),
-        stage=PRODUCTION,
-        policy_digest=digest(2),
-        evidence_set=(),
-        incumbent=None,
-    ),
-    binding=digest(3),
-    holders={who.id: frozenset({REVIEWER}) for who in (ALICE, BOB, CAROL)},
-)
-
-
-def version(**changes: object) -> Facts:
-    return replace(FACTS, registered=replace(VERSION, **changes))  # type: ignore[arg-type]
-
-
-def lane(**changes: object) -> Facts:
-    return replace(FACTS, lane=replace(LANE, **changes))  # type: ignore[arg-type]
-
-
-def vote(who: Principal, name: str) -> Vote:
-    return Vote(
-        id=EventId(name * 36),
-        gate=Approvals(slots=(Slot(role=REVIEWER),)).id,
-        who=who,
-        roles=(REVIEWER,),
-        binding=FACTS.binding,
-        valid_until=None,
-    )
+DEVELOPMENT = StageName("development")
+DEFAULT = TargetName("default")
+EVENT = event("0")
 
 
 def test_artifact_passes_for_the_bytes_that_were_asked_for() -> None:
@@ -100,14 +38,14 @@ def test_artifact_passes_for_the_bytes_that_were_asked_for() -> None:
 
 def test_quarantine_says_who_barred_the_version() -> None:
     assert Quarantine().evaluate(FACTS, START).status is GateStatus.PASS
-    said = Quarantine().evaluate(version(bar=Bar(EVENT, "leaks", (DAVE.id,))), START)
+    said = Quarantine().evaluate(version(bar=Bar(EVENT, "leaks", (DAVE,))), START)
     assert said.status is GateStatus.FAIL
-    assert DAVE.id in said.detail
+    assert DAVE in said.detail
     assert said.inputs == (EVENT,)
 
 
 @pytest.mark.parametrize(
-    ("mode", "proven", "status"),
+    ("need", "proven", "status"),
     [
         ("all", {}, GateStatus.WAIT),
         ("all", {STAGING: EVENT}, GateStatus.WAIT),
@@ -117,43 +55,46 @@ def test_quarantine_says_who_barred_the_version() -> None:
     ],
 )
 def test_predecessor_asks_where_the_version_is_proved(
-    mode: str, proven: dict[object, EventId], status: GateStatus
+    need: str, proven: dict[StageName, EventId], status: GateStatus
 ) -> None:
-    asked = Predecessor.model_validate({"after": (DEVELOPMENT, STAGING), "mode": mode})
-    assert asked.evaluate(version(proven_in=proven), START).status is status
+    asked = Predecessor.model_validate({"after": (DEVELOPMENT, STAGING), "need": need})
+    said = asked.evaluate(version(proven_in=proven), START)
+    assert said.status is status
+    assert (said.recheck_at, said.inputs) == (None, tuple(proven.values()))
 
 
-def test_approvals_says_who_could_vote_and_who_is_barred() -> None:
-    asked = Approvals(slots=(Slot(role=REVIEWER, count=2),))
-    said = asked.evaluate(replace(FACTS, votes=(vote(BOB.id, "b"),)), START)
-    assert (said.status, said.detail) == (
-        GateStatus.WAIT,
-        "1 of 2 slots filled; waiting for one reviewer",
+@pytest.mark.parametrize(
+    ("need", "live", "status"),
+    [
+        ("all", (), GateStatus.WAIT),
+        ("all", (STAGING,), GateStatus.WAIT),
+        ("all", (STAGING, DEVELOPMENT), GateStatus.PASS),
+        ("any", (), GateStatus.WAIT),
+        ("any", (STAGING,), GateStatus.PASS),
+    ],
+)
+def test_still_live_asks_that_it_runs_there_now(
+    need: str, live: tuple[StageName, ...], status: GateStatus
+) -> None:
+    settings = {"after": (DEVELOPMENT, STAGING), "need": need, "still_live": True}
+    asked = Predecessor.model_validate(settings)
+    facts = version(proven_in={STAGING: EVENT, DEVELOPMENT: EVENT})
+    said = asked.evaluate(replace(facts, live_in=frozenset(live)), START)
+    assert said.status is status
+    unproven = replace(FACTS, live_in=frozenset({DEVELOPMENT, STAGING}))
+    assert asked.evaluate(unproven, START).status is GateStatus.WAIT
+
+
+def test_predecessor_says_what_to_type() -> None:
+    asked = Predecessor(after=(DEVELOPMENT, STAGING), still_live=True)
+    said = asked.evaluate(version(proven_in={STAGING: EVENT}), START)
+    assert said.detail == (
+        "has not succeeded in development, or was rolled off there; "
+        "succeeded in staging, but is not what runs there now"
     )
-    (change,) = said.changes_when
-    assert change.by is By.PERSON
-    assert change.who == (CAROL.id,)
-    assert [(each.who, each.why) for each in change.barred] == [(ALICE.id, "requester")]
-
-
-def test_approvals_does_not_count_those_who_are_barred() -> None:
-    asked = Approvals(slots=(Slot(role=REVIEWER),))
-    own = replace(FACTS, votes=(vote(ALICE.id, "a"),))
-    assert asked.evaluate(own, START).status is GateStatus.WAIT
-    made = replace(version(producer=BOB.id), votes=(vote(BOB.id, "b"),))
-    assert asked.evaluate(made, START).status is GateStatus.WAIT
-    other = replace(FACTS, votes=(vote(BOB.id, "b"),))
-    assert asked.evaluate(other, START).inputs == (EventId("b" * 36),)
-
-
-def test_hold_stops_automation_only() -> None:
-    hold = Hold(EVENT, DAVE.id, None, START + timedelta(hours=1), "incident")
-    held = lane(hold=hold)
-    assert HoldGate().evaluate(held, START).status is GateStatus.PASS
-    automatic = replace(held, automatic=True)
-    assert HoldGate().evaluate(automatic, START).status is GateStatus.WAIT
-    later = START + timedelta(hours=1)
-    assert HoldGate().evaluate(automatic, later).status is GateStatus.PASS
+    assert [change.by for change in said.changes_when] == [By.PIPELINE] * 2
+    command = "rollbook promote acme/fraud@1 --to staging -m …"
+    assert said.changes_when[1].command == command
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 """Is the version still what was asked for, and not retired?"""
 
 from datetime import datetime
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from rollbook.catalogue.parts import GateStatus
 from rollbook.names import GateName
@@ -13,7 +13,8 @@ from rollbook_services.policy.gate import Answer, By, Change, GateSettings, gate
 class Artifact(GateSettings):
     """Always on: the bytes are those of the request, and the version not retired."""
 
-    kind: ClassVar[str] = "artifact"
+    is_binding: ClassVar[bool] = True
+    kind: Literal["artifact"] = "artifact"
     id: GateName = GateName("artifact")
 
     def evaluate(self, facts: Facts, as_of: datetime) -> Answer:

@@ -1,36 +1,60 @@
 """Has the version proved itself in the stages before?"""
 
 from datetime import datetime
-from typing import ClassVar, Literal
+from typing import Annotated, Literal
+
+from pydantic import Field
 
 from rollbook.catalogue.parts import GateStatus
 from rollbook.names import GateName, StageName
 from rollbook_services.policy.facts import Facts
 from rollbook_services.policy.gate import Answer, By, Change, GateSettings, gate
+from rollbook_services.policy.words import prose
 
 
 @gate
 class Predecessor(GateSettings):
     """The version's latest outcome in `after` is a success that still stands."""
 
-    kind: ClassVar[str] = "predecessor"
+    kind: Literal["predecessor"] = "predecessor"
     id: GateName = GateName("predecessor")
-    after: tuple[StageName, ...]
-    mode: Literal["all", "any"] = "all"
+    after: Annotated[tuple[StageName, ...], Field(min_length=1)]
+    need: Literal["all", "any"] = "all"
+    still_live: bool = False
+    """Whether it has to run there now."""
 
     def evaluate(self, facts: Facts, as_of: datetime) -> Answer:
         """Look where the version has proved itself and was not rolled off since."""
+        missing = {
+            stage: why
+            for stage in self.after
+            if (why := self._missing(stage, facts)) is not None
+        }
+        met = [stage for stage in self.after if stage not in missing]
         proven = facts.registered.proven_in
-        missing = [stage for stage in self.after if stage not in proven]
         inputs = tuple(proven[stage] for stage in self.after if stage in proven)
-        enough = not missing if self.mode == "all" else bool(inputs)
-        if enough:
-            where = ", ".join(stage for stage in self.after if stage in proven)
-            return Answer(GateStatus.PASS, f"succeeded in {where}", inputs)
-        what = f"promote version {facts.version} to {' and '.join(missing)}"
+        if met and (not missing or self.need == "any"):
+            what = "is live in" if self.still_live else "succeeded in"
+            return Answer(GateStatus.PASS, prose(f"{what} {', '.join(met)}"), inputs)
         return Answer(
             GateStatus.WAIT,
-            f"has not succeeded in {', '.join(missing)}, or was rolled off there",
+            prose("; ".join(missing.values())),
             inputs,
-            changes_when=(Change(By.PIPELINE, what),),
+            changes_when=tuple(_promoted(stage, facts) for stage in missing),
         )
+
+    def _missing(self, stage: StageName, facts: Facts) -> str | None:
+        if stage not in facts.registered.proven_in:
+            return f"has not succeeded in {stage}, or was rolled off there"
+        if self.still_live and stage not in facts.live_in:
+            return f"succeeded in {stage}, but is not what runs there now"
+        return None
+
+
+def _promoted(stage: StageName, facts: Facts) -> Change:
+    asked = f"{facts.model.name}@{facts.version}"
+    return Change(
+        By.PIPELINE,
+        f"promote version {facts.version} to {stage}",
+        command=f"rollbook promote {asked} --to {stage} -m …",
+    )

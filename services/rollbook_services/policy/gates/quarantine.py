@@ -1,7 +1,7 @@
 """Is the version barred from the stage?"""
 
 from datetime import datetime
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from rollbook.catalogue.parts import GateStatus
 from rollbook.names import GateName
@@ -20,7 +20,8 @@ from rollbook_services.policy.gate import (
 class Quarantine(GateSettings):
     """Always on: no quarantine covers the version in this stage."""
 
-    kind: ClassVar[str] = "quarantine"
+    is_binding: ClassVar[bool] = True
+    kind: Literal["quarantine"] = "quarantine"
     id: GateName = GateName("quarantine")
 
     def evaluate(self, facts: Facts, as_of: datetime) -> Answer:
