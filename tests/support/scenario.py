@@ -11,7 +11,12 @@ from typing import Any, Final, TypeVar
 
 from rollbook.catalogue.model import ModelEvent
 from rollbook.catalogue.parts import Artifact, Verdict
-from rollbook.catalogue.promotion import GateResult
+from rollbook.catalogue.promotion import (
+    GateEvaluated,
+    GateResult,
+    StepCompleted,
+    StepStarted,
+)
 from rollbook.catalogue.target import Report
 from rollbook.commands.approval import Approve, Reject
 from rollbook.commands.command import content_digest
@@ -47,11 +52,24 @@ from rollbook.refusals import Refusal
 from rollbook.subjects import model as aggregate_of
 from rollbook_services.policy.document import BUILT_IN
 from rollbook_services.policy.quorum import binding
-from rollbook_services.registrar import judging
-from rollbook_services.registrar.decider import decide, evolve
+from rollbook_services.registrar import seeing
+from rollbook_services.registrar.decider import decide
+from rollbook_services.registrar.decision import Refused
+from rollbook_services.registrar.evolve import evolve
 from rollbook_services.registrar.growing import Growing
-from rollbook_services.registrar.state import Access, Context, Lane, Model, Token
-from rollbook_services.registrar.state import Promotion as Promoted
+from rollbook_services.registrar.state import (
+    Lane,
+    Model,
+)
+from rollbook_services.registrar.state import (
+    Promotion as Promoted,
+)
+from rollbook_services.registrar.surroundings import (
+    Access,
+    Context,
+    Governing,
+    Token,
+)
 
 FRAUD: Final = ModelName("acme/fraud")
 START: Final = datetime(2026, 11, 24, 9, tzinfo=UTC)
@@ -59,6 +77,8 @@ DEVELOPMENT: Final = StageName("development")
 STAGING: Final = StageName("staging")
 PRODUCTION: Final = StageName("production")
 DEFAULT: Final = TargetName("default")
+
+LEFT_OUT: Final = (GateEvaluated, StepStarted, StepCompleted)
 
 E = TypeVar("E", bound=Event)
 
@@ -100,7 +120,8 @@ def tokens_of(actors: Sequence[Actor], *, until: datetime) -> Access:
 
 
 EVERYBODYS: Final = Context(
-    tokens_of(EVERYBODY, until=START.replace(year=2027)), BUILT_IN
+    tokens_of(EVERYBODY, until=START.replace(year=2027)),
+    Governing(BUILT_IN, None, None),
 )
 
 
@@ -144,20 +165,22 @@ class Scenario:
             command_digest=content_digest(command, actor=by.id),
             entropy=asked.to_bytes(16),
         )
-        outcome = decide(command, self.model, self.context, stamp)
+        decided = decide(command, self.model, self.context, stamp)
+        outcome = decided.refusal if isinstance(decided, Refused) else decided
         then = replace(self, at=at, asked=asked, outcome=outcome)
-        if isinstance(outcome, Refusal):
+        if isinstance(decided, Refusal):
             return then
-        new = envelopes(outcome, stamp, rev=len(self.history))
+        events = decided.events if isinstance(decided, Refused) else decided
+        new = envelopes(events, stamp, rev=len(self.history))
         model = self.model
         for each in new:
             model = evolve(model, each)
         return replace(then, model=model, history=(*self.history, *new))
 
     def then(self, *kinds: type[Event]) -> "Scenario":
-        """Expect exactly these kinds of events, gates' words left out."""
+        """Expect exactly these kinds of events; gates' words and steps left out."""
         said = self.events
-        words = [type(each) for each in said if type(each).__name__ != "GateEvaluated"]
+        words = [type(each) for each in said if not isinstance(each, LEFT_OUT)]
         assert words == list(kinds), [type(each).__name__ for each in said]
         return self
 
@@ -201,8 +224,8 @@ class Scenario:
     def binding(self, number: int) -> Digest:
         """Return what a voter would be shown now."""
         promotion = self.promotion(number)
-        stage = judging.stage_of(self.context.policy, promotion.stage)
-        return binding(judging.bound_of(self.model, promotion, stage))
+        stage = seeing.stage_of(self.context.policy, promotion.stage)
+        return binding(seeing.bound_of(self.model, promotion, stage))
 
     def stack(self, stage: StageName) -> list[int]:
         """Return the stable versions of a lane, oldest first."""

@@ -7,20 +7,46 @@ from functools import lru_cache
 from typing import Final
 
 from rollbook import tokens
-from rollbook.commands.access import IssueToken, RevokeToken
+from rollbook.commands.access import IssueToken, LinkIdentity, RevokeToken
 from rollbook.commands.alias import MoveAlias
-from rollbook.commands.approval import Approve, Reject, WithdrawVote
+from rollbook.commands.approval import (
+    Approve,
+    Reject,
+    RequestChanges,
+    WithdrawVote,
+)
+from rollbook.commands.bundle import (
+    CancelBundle,
+    DispatchBundle,
+    RequestBundle,
+    RollBackBundle,
+    SettleBundle,
+)
+from rollbook.commands.calendar import DeclareFreeze, LiftFreeze
 from rollbook.commands.command import Command
 from rollbook.commands.evidence import RecordEvidence, RevokeEvidence
+from rollbook.commands.explain import Explain
 from rollbook.commands.lane import PlaceHold, ReleaseHold
 from rollbook.commands.model import RegisterModel
+from rollbook.commands.policy import (
+    ActivatePolicy,
+    EndorsePolicy,
+    ProposePolicy,
+    RetirePolicy,
+)
 from rollbook.commands.promotion import (
     AbortPromotion,
+    AdvancePromotion,
     CancelPromotion,
     DispatchPromotion,
     EvaluatePromotion,
+    ExpirePromotion,
+    PausePromotion,
+    RecordAnalysis,
+    RequestCandidates,
     RequestPromotion,
     RequestRollback,
+    ResumePromotion,
 )
 from rollbook.commands.target import ReportTarget
 from rollbook.commands.version import (
@@ -31,17 +57,22 @@ from rollbook.commands.version import (
     ReleaseVersion,
     RetireVersion,
 )
+from rollbook.commands.waiver import CloseReview, ConfirmWaiver, WaiveGates
 from rollbook.envelope import Actor, ActorKind
-from rollbook.names import AGENT, Principal, RoleName, TokenId
+from rollbook.names import AGENT, READERS, Principal, RoleName, TokenId
 from rollbook.refusals import Refusal, forbidden, unauthenticated
 from rollbook.standing import wrong_target
-from rollbook_services.registrar.state import Access, Token
+from rollbook_services.registrar.surroundings import (
+    Access,
+    Token,
+)
 
 VIEWER: Final = RoleName("viewer")
 AUDITOR: Final = RoleName("auditor")
 PUBLISHER: Final = RoleName("publisher")
 RELEASE_MANAGER: Final = RoleName("release-manager")
 INCIDENT_COMMANDER: Final = RoleName("incident-commander")
+POLICY_OWNER: Final = RoleName("policy-owner")
 ACCESS_ADMIN: Final = RoleName("access-admin")
 CONDUCTOR: Final = Principal("rollbook:conductor")
 
@@ -65,24 +96,50 @@ GRANTS: Final[Mapping[type[Command], Collection[RoleName]]] = {
     AbortPromotion: (RELEASE_MANAGER, INCIDENT_COMMANDER),
     PlaceHold: (RELEASE_MANAGER,),
     ReleaseHold: (RELEASE_MANAGER,),
+    RequestCandidates: (),
+    AdvancePromotion: (),
+    ExpirePromotion: (),
+    PausePromotion: (RELEASE_MANAGER, INCIDENT_COMMANDER),
+    ResumePromotion: (RELEASE_MANAGER, INCIDENT_COMMANDER),
+    RecordAnalysis: (PUBLISHER, AGENT),
     ReportTarget: (AGENT,),
+    RequestBundle: (PUBLISHER, RELEASE_MANAGER),
+    DispatchBundle: (),
+    SettleBundle: (),
+    CancelBundle: (RELEASE_MANAGER,),
+    RollBackBundle: (RELEASE_MANAGER, INCIDENT_COMMANDER),
+    ProposePolicy: (POLICY_OWNER,),
+    ActivatePolicy: (POLICY_OWNER,),
+    RetirePolicy: (POLICY_OWNER,),
+    DeclareFreeze: (RELEASE_MANAGER, INCIDENT_COMMANDER),
+    LiftFreeze: (RELEASE_MANAGER,),
     IssueToken: (ACCESS_ADMIN,),
     RevokeToken: (ACCESS_ADMIN,),
+    LinkIdentity: (ACCESS_ADMIN,),
+    Explain: READERS,
 }
 _OF_THE_CONDUCTOR: Final = frozenset(
     {
         RequestPromotion,
         RequestRollback,
+        RequestCandidates,
         EvaluatePromotion,
         DispatchPromotion,
+        AdvancePromotion,
+        ExpirePromotion,
+        DispatchBundle,
+        SettleBundle,
         ReportTarget,
+        Explain,
     }
 )
-# Their rules know more than a role: whose it is, or which seats the policy has.
-_JUDGED_BY_THEIR_RULE: Final = frozenset(
+# Their rules know more than a role: whose it is, or which roles the policy names.
+JUDGED_BY_THEIR_RULE: Final = frozenset(
     {
-        *(Approve, Reject, WithdrawVote, RevokeToken),
+        *(Approve, Reject, RequestChanges, WithdrawVote, RevokeToken),
         *(EvaluatePromotion, CancelPromotion, AbortPromotion, RevokeEvidence),
+        *(WaiveGates, ConfirmWaiver, CloseReview, CancelBundle),
+        *(EndorsePolicy, DeclareFreeze),
     }
 )
 
@@ -134,8 +191,10 @@ def may(actor: Actor, command: Command) -> Refusal | None:
     asked = type(command)
     if isinstance(command, ReportTarget) and AGENT in actor.roles:
         return _place(actor, command)
-    if asked in _JUDGED_BY_THEIR_RULE or has_grant(actor, asked):
+    if asked in JUDGED_BY_THEIR_RULE or has_grant(actor, asked):
         return None
+    if asked is Explain and set(actor.roles) - {AGENT}:
+        return None  # who votes by a role that a policy names has to see why
     return refused(actor, asked)
 
 

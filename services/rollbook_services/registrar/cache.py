@@ -3,14 +3,16 @@
 Folded aggregates are kept in memory, the least used go to the snapshots. A stale one
 is harmless: the guard of the append refuses it, and a refusal is only given after a
 look at the ledger. Following the ledger makes staleness rare.
+
+The small aggregates, which every decision reads, are never evicted: no guard would
+find out that a policy or a freeze had been forgotten.
 """
 
 from collections import OrderedDict
 from collections.abc import Iterable
 from dataclasses import replace
+from datetime import datetime
 from typing import Final
-
-import structlog
 
 from rollbook.codec import Link, parse, read
 from rollbook.envelope import Envelope
@@ -18,16 +20,25 @@ from rollbook.event import Event
 from rollbook.ledger.protocol import Ledger, Message
 from rollbook.ledger.whole import read_until
 from rollbook.proof.validity import Accepted, Chain, check
-from rollbook.subjects import ACCESS, PREFIX, Aggregate, subject
-from rollbook_services.registrar.decider import initial
-from rollbook_services.registrar.folded import Folded, fold
+from rollbook.subjects import (
+    ACCESS,
+    BUNDLES,
+    CALENDAR,
+    POLICIES,
+    PREFIX,
+    Aggregate,
+    subject,
+)
+from rollbook_services.registrar.deciding import initial
+from rollbook_services.registrar.folded import Folded, fold, take
+from rollbook_services.registrar.past import folded_until, time_at
 from rollbook_services.registrar.snapshots import Snapshots
-from rollbook_services.registrar.state import Access, Answered
+from rollbook_services.registrar.state import Answered
+from rollbook_services.registrar.surroundings import Access
 
 MOST: Final = 10_000  # aggregates in memory
 LONG_TAIL: Final = 100  # events folded in one load before a snapshot pays
-
-log = structlog.stdlib.get_logger(__name__)
+SMALL: Final = (ACCESS, POLICIES, CALENDAR, BUNDLES)
 
 
 class Cache:
@@ -40,6 +51,7 @@ class Cache:
         self._ledger, self._chain, self._snapshots = ledger, chain, snapshots
         self._most = most
         self._folded: OrderedDict[Aggregate, Folded] = OrderedDict()
+        self._small: dict[Aggregate, Folded] = {}
         self._own: set[int] = set()
 
     async def load(self, aggregate: Aggregate) -> Folded:
@@ -48,12 +60,20 @@ class Cache:
         From memory, else from its snapshot, else as if nothing had happened: what is
         missing shows at the guard, or in `refresh` before a refusal.
         """
+        known = self._small.get(aggregate)
+        if known is not None:
+            return known
         known = self._folded.get(aggregate)
         if known is not None:
             self._folded.move_to_end(aggregate)
             return known
         start = await self._snapshots.find(aggregate)
         return start or Folded(aggregate, initial(aggregate))
+
+    async def warm(self) -> None:
+        """Read what every decision reads; from here on it is held and followed."""
+        for aggregate in SMALL:
+            await self._remember(await self.refresh(aggregate))
 
     async def access(self) -> Access:
         """Return who may do what."""
@@ -109,6 +129,23 @@ class Cache:
                 found.append(read(verdict.raw, message.body, message.sequence))
         return found
 
+    async def as_of(self, aggregate: Aggregate, sequence: int) -> Folded:
+        """Return an aggregate as it was at a place of the ledger that has been."""
+        start = await self.load(aggregate)
+        if start.sequence > sequence:
+            start = await self._snapshots.find(aggregate) or start
+        if start.sequence > sequence:
+            start = Folded(aggregate, initial(aggregate))
+        return await folded_until(self._ledger, start, sequence, chain=self._chain)
+
+    async def time_at(self, sequence: int) -> datetime:
+        """Return when the last event up to a place of the ledger was recorded."""
+        return await time_at(self._ledger, sequence, chain=self._chain)
+
+    async def head(self) -> int:
+        """Return where the ledger ends."""
+        return await self._ledger.head()
+
     def skip_own(self, position: int) -> int:
         """Step over what this registrar appended next to a position; it is known."""
         while position + 1 in self._own:
@@ -120,10 +157,10 @@ class Cache:
         """Fold what other registrars appended to aggregates held here."""
         for message in messages:
             aggregate = Aggregate(message.subject.removeprefix(PREFIX))
-            known = self._folded.get(aggregate)
+            known = self._small.get(aggregate) or self._folded.get(aggregate)
             if known is None or message.sequence <= known.sequence:
                 continue
-            folded = self._take(known, message)
+            folded = take(known, message, self._chain)
             if folded.link == known.link:
                 # Foreign, or we missed what came before: the ledger knows.
                 folded = await self._read_on(known, until=message.sequence)
@@ -131,35 +168,28 @@ class Cache:
 
     async def close(self) -> None:
         """Leave every aggregate to the snapshots."""
-        await self._snapshots.save(list(self._folded.values()))
+        held = [*self._small.values(), *self._folded.values()]
+        await self._snapshots.save(held)
         self._folded.clear()
+        self._small.clear()
 
     async def _read_on(self, folded: Folded, *, until: int) -> Folded:
         tail = await read_until(
             self._ledger, folded.aggregate, after=folded.sequence, until=until
         )
         for message in tail:
-            folded = self._take(folded, message)
+            folded = take(folded, message, self._chain)
         await self._remember(folded)
         if len(tail) >= LONG_TAIL:
             await self._snapshots.save([folded])
         return folded
 
-    def _take(self, folded: Folded, message: Message) -> Folded:
-        chain = replace(self._chain, links={folded.aggregate: folded.link})
-        at = subject(folded.aggregate)
-        verdict = check(message.body, at, message.sequence, chain)
-        if not isinstance(verdict, Accepted):
-            log.warning(
-                "invalid_message_kept_without_effect",
-                subject=at,
-                seq=message.sequence,
-                reason=verdict.reason,
-            )
-            return replace(folded, sequence=message.sequence)
-        return fold(folded, read(verdict.raw, message.body, message.sequence))
-
     async def _remember(self, folded: Folded) -> None:
+        if folded.aggregate in SMALL:
+            known = self._small.get(folded.aggregate)
+            if known is None or known.sequence <= folded.sequence:
+                self._small[folded.aggregate] = folded
+            return
         known = self._folded.get(folded.aggregate)
         if known is None or known.sequence <= folded.sequence:
             self._folded[folded.aggregate] = folded

@@ -1,18 +1,24 @@
 """What is an aggregate, as far as its history was read?"""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Final
 
-from rollbook.codec import Link
+import structlog
+
+from rollbook.codec import Link, read
 from rollbook.envelope import Envelope
 from rollbook.event import Event
-from rollbook.subjects import Aggregate
-from rollbook_services.registrar.decider import evolve_any
-from rollbook_services.registrar.state import State
+from rollbook.ledger.protocol import Message
+from rollbook.proof.validity import Accepted, Chain, check
+from rollbook.subjects import Aggregate, subject
+from rollbook_services.registrar.deciding import evolve_any
+from rollbook_services.registrar.surroundings import State
 
 NOTHING: Final = Link()
 BEFORE_ALL: Final = datetime.min.replace(tzinfo=UTC)
+
+log = structlog.stdlib.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,3 +43,19 @@ def fold(folded: Folded, envelope: Envelope[Event]) -> Folded:
         sequence=envelope.sequence,
         last_at=max(folded.last_at, envelope.at),
     )
+
+
+def take(folded: Folded, message: Message, chain: Chain) -> Folded:
+    """Move an aggregate on by one stored message; an invalid one changes nothing."""
+    own = replace(chain, links={folded.aggregate: folded.link})
+    at = subject(folded.aggregate)
+    verdict = check(message.body, at, message.sequence, own)
+    if not isinstance(verdict, Accepted):
+        log.warning(
+            "invalid_message_kept_without_effect",
+            subject=at,
+            seq=message.sequence,
+            reason=verdict.reason,
+        )
+        return replace(folded, sequence=message.sequence)
+    return fold(folded, read(verdict.raw, message.body, message.sequence))

@@ -1,144 +1,44 @@
 """Which gates of a promotion are open now, and what follows from that?
 
-After every decision each waiting promotion is judged again whose version, lane or
-own votes the decision changed: no rule has to remember whom it concerns.
+After every decision each waiting promotion is judged again whose version, lanes,
+waivers or votes the decision changed: no rule has to remember whom it concerns.
 """
 
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import replace
 
-from rollbook.catalogue.approval import Bound
 from rollbook.catalogue.parts import PromotionKind
 from rollbook.catalogue.promotion import (
     GateEvaluated,
     PromotionBlocked,
+    PromotionExpired,
     PromotionReadied,
+    PromotionRebased,
+    PromotionRebound,
+    PromotionRejected,
     PromotionSuperseded,
 )
-from rollbook.names import PromotionId, StageName, TargetName, Version
-from rollbook_services.policy.document import Policy, Stage, stage_digest
-from rollbook_services.policy.facts import Facts, LaneNow, LaneStatus, Registered
-from rollbook_services.policy.gate import Judged, judge
+from rollbook.names import EventId, PromotionId
+from rollbook_services.policy.gate import Judged
 from rollbook_services.policy.quorum import binding
+from rollbook_services.policy.shape import OnRebase, Queue
 from rollbook_services.registrar.decision import Decision
-from rollbook_services.registrar.state import (
-    Context,
-    KnownVersion,
-    Lane,
-    Model,
-    Promotion,
+from rollbook_services.registrar.seeing import (
+    bound_of,
+    explain,
+    incumbent_of,
+    stage_of,
 )
-from rollbook_services.registrar.transitions import WAITING, Input, accepts
+from rollbook_services.registrar.state import KnownVersion, Model, Promotion
+from rollbook_services.registrar.transitions import (
+    WAITING,
+    Input,
+    PromotionState,
+    accepts,
+)
 
 INCUMBENT_CHANGED = "incumbent_changed"
-
-
-def explain(
-    model: Model, promotion: Promotion, context: Context, as_of: datetime
-) -> list[Judged]:
-    """Judge every gate of a promotion at an instant; records nothing."""
-    stage = stage_of(context.policy, promotion.stage)
-    facts = facts_of(model, promotion, context, as_of)
-    return judge(stage.asked(promotion.kind), facts, as_of)
-
-
-def facts_of(
-    model: Model, promotion: Promotion, context: Context, as_of: datetime
-) -> Facts:
-    """Collect what the gates of a promotion may look at."""
-    stage = stage_of(context.policy, promotion.stage)
-    version = model.versions[promotion.version]
-    lane = model.lane(promotion.stage)
-    bound = bound_of(model, promotion, stage)
-    return Facts(
-        kind=promotion.kind,
-        stage=promotion.stage,
-        version=promotion.version,
-        requester=promotion.requester,
-        automatic=promotion.automatic,
-        registered=Registered(
-            version.registered,
-            version.digest,
-            version.status,
-            version.producer,
-            version.bar(promotion.stage),
-            version.proven_in,
-        ),
-        lane=LaneNow(
-            status_of(lane, stage),
-            lane.slot.promotion if lane.slot else None,
-            unreported(lane, stage),
-            lane.hold,
-        ),
-        votes=promotion.votes,
-        bound=bound,
-        binding=binding(bound),
-        holders=context.access.holders(as_of),
-    )
-
-
-def bound_of(model: Model, promotion: Promotion, stage: Stage) -> Bound:
-    """Say what a vote on the promotion is about now."""
-    return Bound(
-        digest=promotion.digest,
-        stage=promotion.stage,
-        policy_digest=stage_digest(stage),
-        evidence_set=tuple(sorted(model.versions[promotion.version].evidence)),
-        incumbent=promotion.incumbent,
-    )
-
-
-def stage_of(policy: Policy, name: StageName) -> Stage:
-    """Return a stage; one that left the policy guards nothing and serves nowhere."""
-    return policy.stage(name) or Stage(name)
-
-
-def status_of(lane: Lane, stage: Stage) -> LaneStatus:
-    """Say what a lane accepts."""
-    if lane.slot is not None:
-        return LaneStatus.MOVING
-    if lane.desired is None:
-        return LaneStatus.EMPTY
-    return LaneStatus.INDETERMINATE if unreported(lane, stage) else LaneStatus.SETTLED
-
-
-def unreported(lane: Lane, stage: Stage) -> tuple[TargetName, ...]:
-    """Return the targets that have not said what they run since the last change."""
-    return tuple(
-        name
-        for name in stage.targets
-        if lane.desired is not None and not _is_known(lane, name)
-    )
-
-
-def _is_known(lane: Lane, name: TargetName) -> bool:
-    target = lane.targets.get(name)
-    return (
-        target is not None
-        and target.revision == lane.revision
-        and target.state != "acknowledged"
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class Incumbent:
-    """What runs in a lane, for compare-and-set, and which promotion brought it."""
-
-    version: Version | None
-    promotion: PromotionId | None
-    at: datetime | None
-
-
-def incumbent_of(model: Model, stage: StageName) -> Incumbent:
-    """Return the slot holder's version while it moves, else the newest stable one."""
-    lane = model.lane(stage)
-    if lane.slot is not None:
-        holder = model.promotions[lane.slot.promotion]
-        return Incumbent(holder.version, holder.id, lane.slot.since)
-    if lane.stable:
-        top = lane.stable[-1]
-        return Incumbent(top.version, top.promotion, top.since)
-    return Incumbent(None, None, None)
+NEWER_READY = "newer_ready"
+STAGE_REMOVED = "stage_removed"
 
 
 def settle(decision: Decision, before: Model) -> None:
@@ -164,40 +64,124 @@ def settle(decision: Decision, before: Model) -> None:
 def _looked_at(model: Model, id_: PromotionId) -> tuple[object, ...]:
     promotion: Promotion | None = model.promotions.get(id_)
     if promotion is None:
-        return (None, None, None)
+        return (None,) * 5
     version: KnownVersion = model.versions[promotion.version]
-    return (promotion, version, model.lanes.get(promotion.stage))
+    stable = model.lane(promotion.stage).stable
+    champion = model.versions[stable[-1].version] if stable else None
+    return (promotion, version, champion, model.lanes, model.waivers)
 
 
 def reconsider(decision: Decision, id_: PromotionId) -> list[Judged]:
     """Judge a waiting promotion now, and record what changed."""
     promotion = decision.model.promotions[id_]
-    if promotion.state not in WAITING:
+    if promotion.state not in WAITING or _ends(decision, promotion):
         return []
-    if not _still_applies(decision.model, promotion):
-        _supersede(decision, promotion)
+    _rebind(decision, promotion)
+    if _is_overtaken(decision, decision.model.promotions[id_]):
         return []
-    context = Context(decision.access, decision.policy)
-    judged = explain(decision.model, promotion, context, decision.at)
+    promotion = decision.model.promotions[id_]
+    judged = explain(decision.model, promotion, decision.context, decision.at)
     _record(decision, promotion, judged)
     return judged
 
 
-def _still_applies(model: Model, promotion: Promotion) -> bool:
-    """Compare and set; a rollback's incumbent is what it found and replaces."""
+def _ends(decision: Decision, promotion: Promotion) -> bool:
+    """End what nobody can open any more."""
+    until = promotion.expires_at
+    if until is not None and decision.at >= until:
+        decision.record(PromotionExpired(promotion=promotion.id, expires_at=until))
+    elif decision.policy.stage(promotion.stage) is None:
+        decision.record(
+            PromotionRejected(
+                promotion=promotion.id, reason_code=STAGE_REMOVED, inputs=()
+            )
+        )
+    else:
+        return False
+    return True
+
+
+def _rebind(decision: Decision, promotion: Promotion) -> None:
+    """Bind it to the rules that hold now; votes cast under others are void."""
+    present = stage_of(decision.policy, promotion.stage).digest
+    if present == promotion.policy_digest:
+        return
+    decision.record(
+        PromotionRebound(
+            promotion=promotion.id,
+            from_digest=promotion.policy_digest,
+            to_digest=present,
+            policy=decision.policy.name,
+            voided=_voided(decision, promotion),
+        )
+    )
+
+
+def _is_overtaken(decision: Decision, promotion: Promotion) -> bool:
+    """Compare and set; what repeats a version has no sense over another one."""
     if promotion.kind is PromotionKind.ROLLBACK:
-        return True
-    return incumbent_of(model, promotion.stage).version == promotion.incumbent
-
-
-def _supersede(decision: Decision, promotion: Promotion) -> None:
+        return _is_too_late(decision, promotion)
+    now = incumbent_of(decision.model, promotion.stage).version
+    if now == promotion.incumbent:
+        return False
+    stage = stage_of(decision.policy, promotion.stage)
+    is_new = promotion.kind is PromotionKind.FORWARD and now != promotion.version
+    if stage.on_rebase is OnRebase.REVALIDATE and is_new:
+        _rebase(decision, promotion)
+        return False
     winner = decision.model.lane(promotion.stage).last
     assert winner is not None  # only a dispatch changes what runs in a lane
+    _supersede(decision, promotion, INCUMBENT_CHANGED, winner)
+    return True
+
+
+def _is_too_late(decision: Decision, promotion: Promotion) -> bool:
+    """End a rollback that waited until something else succeeded; it replaces that not.
+
+    What it found and replaces is pushed aside with its request, and no reason to end.
+    """
+    lane = decision.model.lane(promotion.stage)
+    last = decision.model.promotions[lane.last] if lane.last else None
+    is_done = last is not None and last.state is PromotionState.SUCCEEDED
+    if last is not None and is_done and last.version == promotion.version:
+        _supersede(decision, promotion, INCUMBENT_CHANGED, last.id)
+        return True
+    if not lane.stable or lane.stable[-1].since <= promotion.requested_at:
+        return False
+    winner = lane.stable[-1].promotion
+    _supersede(decision, promotion, INCUMBENT_CHANGED, winner)
+    return True
+
+
+def _rebase(decision: Decision, promotion: Promotion) -> None:
+    now = incumbent_of(decision.model, promotion.stage).version
+    decision.record(
+        PromotionRebased(
+            promotion=promotion.id,
+            from_version=promotion.incumbent,
+            to_version=now,
+            voided=_voided(decision, replace(promotion, incumbent=now)),
+        )
+    )
+
+
+def _voided(decision: Decision, promotion: Promotion) -> tuple[EventId, ...]:
+    """Name each yes to something else than what the promotion is from now on."""
+    stage = stage_of(decision.policy, promotion.stage)
+    present = binding(bound_of(decision.model, promotion, stage))
+    return tuple(
+        vote.id
+        for vote in promotion.votes
+        if not vote.is_rejection and vote.binding != present
+    )
+
+
+def _supersede(
+    decision: Decision, promotion: Promotion, code: str, winner: PromotionId
+) -> None:
     decision.record(
         PromotionSuperseded(
-            promotion=promotion.id,
-            reason_code=INCUMBENT_CHANGED,
-            superseded_by=winner,
+            promotion=promotion.id, reason_code=code, superseded_by=winner
         )
     )
 
@@ -205,12 +189,30 @@ def _supersede(decision: Decision, promotion: Promotion) -> None:
 def _record(decision: Decision, promotion: Promotion, judged: list[Judged]) -> None:
     known = promotion.gates
     for each in judged:
-        result = each.result
-        if known.get(result.gate) != (result.status, result.inputs):
-            decision.record(GateEvaluated(promotion=promotion.id, result=result))
+        said = each.result
+        if known.get(said.gate) != (said.status, said.inputs, said.recheck_at):
+            decision.record(
+                GateEvaluated(
+                    promotion=promotion.id, result=said, seen=decision.context.seen
+                )
+            )
     closed = tuple(each.result.gate for each in judged if not each.is_open)
     if not closed and accepts(promotion.state, Input.OPENED):
         gates = tuple(each.result.gate for each in judged)
         decision.record(PromotionReadied(promotion=promotion.id, gates=gates))
+        _overtake(decision, promotion)
     if closed and accepts(promotion.state, Input.CLOSED):
         decision.record(PromotionBlocked(promotion=promotion.id, gates=closed))
+
+
+def _overtake(decision: Decision, newest: Promotion) -> None:
+    """End what waits for the same lane with an older version; forward by forward."""
+    stage = stage_of(decision.policy, newest.stage)
+    if stage.queue is not Queue.LATEST or newest.kind is not PromotionKind.FORWARD:
+        return
+    for id_ in decision.model.open:
+        other = decision.model.promotions[id_]
+        is_older = other.version < newest.version and other.bundle is None
+        is_rival = (other.stage, other.kind) == (newest.stage, newest.kind)
+        if other.state in WAITING and is_rival and is_older:
+            _supersede(decision, other, NEWER_READY, newest.id)

@@ -16,12 +16,14 @@ from faststream import AckPolicy
 from faststream.nats import NatsBroker, NatsMessage
 from pydantic import ValidationError
 
+from rollbook.commands.explain import Explain
 from rollbook.commands.wire import (
     COMMANDS,
     CREDENTIAL_HEADER,
     Done,
     Problem,
     Request,
+    Told,
     write_reply,
 )
 from rollbook.envelope import Actor
@@ -32,7 +34,14 @@ from rollbook.refusals import Refusal, foreign_credential, invalid
 from rollbook.subjects import ACCESS
 from rollbook_services.registrar.authorise import authenticate
 from rollbook_services.registrar.cache import Cache
-from rollbook_services.registrar.command_handler import CommandHandler, Edge, Recorded
+from rollbook_services.registrar.command_handler import (
+    CommandHandler,
+    Edge,
+    Recorded,
+    Rehearsed,
+    Result,
+)
+from rollbook_services.registrar.questions import tell
 
 QUEUE: Final = "registrar"
 WORKERS: Final = 128
@@ -53,7 +62,7 @@ class Registrar:
 
     async def answer(
         self, body: bytes, *, subject: str, credential: str
-    ) -> Done | Problem:
+    ) -> Done | Told | Problem:
         """Answer one request; nothing it may hold raises."""
         started = time.perf_counter()
         try:
@@ -72,14 +81,14 @@ class Registrar:
 
     async def _outcome(
         self, request: Request, subject: str, credential: str
-    ) -> Done | Problem:
+    ) -> Done | Told | Problem:
         try:
             actor = await self._authenticate(credential)
             if isinstance(actor, Refusal):
                 return _problem(actor)
             if not fits(subject, actor):
                 return _problem(foreign_credential(subject))
-            outcome = await self._handler.handle(request, actor)
+            outcome = await self._answer(request, actor)
         except (RollbookError, TimeoutError, OSError) as error:
             return _failure(error)
         if isinstance(outcome, Refusal):
@@ -91,7 +100,13 @@ class Registrar:
                 reason=outcome.reason.value,
             )
             return _problem(outcome)
-        return _done(outcome)
+        return outcome if isinstance(outcome, Told) else _done(outcome)
+
+    async def _answer(self, request: Request, actor: Actor) -> Result | Told:
+        command = request.command
+        if isinstance(command, Explain):
+            return await tell(command, actor, self._cache, now=self._edge.now())
+        return await self._handler.handle(request, actor)
 
     async def _authenticate(self, credential: str) -> Actor | Refusal:
         access = await self._cache.access()
@@ -203,7 +218,9 @@ def fits(subject: str, actor: Actor) -> bool:
     return actor.id == (f"rollbook:{user}" if zone == "core" else f"svc:{user}")
 
 
-def _done(recorded: Recorded) -> Done:
+def _done(recorded: Recorded | Rehearsed) -> Done:
+    if isinstance(recorded, Rehearsed):
+        return Done(sequence=0, rev=recorded.rev, events=tuple(recorded.events))
     return Done(
         sequence=recorded.envelopes[-1].sequence if recorded.envelopes else 0,
         rev=recorded.rev,

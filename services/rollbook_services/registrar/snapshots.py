@@ -27,9 +27,16 @@ from sqlalchemy.dialects.sqlite import insert
 from rollbook.codec import Link
 from rollbook.names import Digest
 from rollbook.subjects import Aggregate
-from rollbook_services.registrar.decider import initial
+from rollbook_services.registrar.deciding import initial
 from rollbook_services.registrar.folded import Folded
-from rollbook_services.registrar.state import RULES_VERSION, Access, Model, State
+from rollbook_services.registrar.state import RULES_VERSION, Model
+from rollbook_services.registrar.surroundings import (
+    Access,
+    Bundles,
+    Calendar,
+    Policies,
+    State,
+)
 
 _metadata: Final = MetaData()
 _snapshots: Final = Table(
@@ -44,8 +51,7 @@ _snapshots: Final = Table(
     Column("state", LargeBinary, nullable=False),
 )
 _states: Final[dict[type[State], TypeAdapter[Any]]] = {
-    Model: TypeAdapter(Model),
-    Access: TypeAdapter(Access),
+    each: TypeAdapter(each) for each in (Model, Access, Policies, Calendar, Bundles)
 }
 
 

@@ -7,14 +7,17 @@ changes here, or in how events are folded, raises `RULES_VERSION`.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Final
+from typing import Annotated, Final, TypeVar
 
-from rollbook.catalogue.access import Place
+from pydantic import PlainSerializer
+
 from rollbook.catalogue.lane import DesiredSet
 from rollbook.catalogue.parts import GateStatus, PromotionKind
+from rollbook.catalogue.promotion import Deadlines, PauseCause
 from rollbook.envelope import Actor
 from rollbook.names import (
     AliasName,
+    BundleId,
     CommandId,
     Digest,
     EventId,
@@ -25,16 +28,25 @@ from rollbook.names import (
     RoleName,
     StageName,
     TargetName,
-    TokenId,
     Version,
 )
-from rollbook_services.policy.document import Policy
-from rollbook_services.policy.facts import Bar, Hold, VersionStatus, Vote
+from rollbook_services.policy.facts import (
+    Bar,
+    Hold,
+    Record,
+    Stay,
+    VersionStatus,
+    Vote,
+    Waived,
+)
 from rollbook_services.registrar.growing import Growing
 from rollbook_services.registrar.transitions import PromotionState
 
-RULES_VERSION: Final = "2"
+RULES_VERSION: Final = "3"
 EVERYWHERE: Final = "*"
+T = TypeVar("T")
+InOrder = Annotated[frozenset[T], PlainSerializer(sorted)]
+"""A set that is written in order: the same state has the same bytes (I13)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +59,8 @@ class Answered:
     digest: Digest
 
 
+# A gate's last word, what it rests on, and when time alone may change it.
+Said = tuple[GateStatus, tuple[EventId, ...], datetime | None]
 Commands = Growing[CommandId, Answered]
 
 
@@ -69,6 +83,9 @@ class KnownVersion:
     size_bytes: int
     label: str | None
     producer: Principal
+    authors: tuple[Principal, ...] = ()
+    datasets: tuple[str, ...] = ()
+    parents: tuple[str, ...] = ()
     status: VersionStatus = VersionStatus.ACTIVE
     amendments: tuple[EventId, ...] = ()
     bars: Mapping[str, Bar] = field(default_factory=dict)
@@ -76,8 +93,8 @@ class KnownVersion:
     evidence: tuple[EventId, ...] = ()
     """What is recorded and not revoked."""
     proven_in: Mapping[StageName, EventId] = field(default_factory=dict)
-    succeeded_in: frozenset[StageName] = frozenset()
-    failed_in: frozenset[StageName] = frozenset()
+    succeeded_in: InOrder[StageName] = frozenset()
+    failed_in: InOrder[StageName] = frozenset()
 
     def bar(self, stage: StageName) -> Bar | None:
         """Return what bars the version from a stage."""
@@ -90,7 +107,8 @@ class KnownEvidence:
 
     version: Version
     recorder: Principal
-    revoked: bool = False
+    record: Record | None
+    """What it says; None: it was revoked and counts no more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +163,10 @@ class Lane:
     targets: Mapping[TargetName, TargetNow] = field(default_factory=dict)
     last: PromotionId | None = None
     """The promotion that was dispatched last."""
+    stays: tuple[Stay, ...] = ()
+    """What was stable from when to when, oldest first."""
+    dispatched_at: tuple[datetime, ...] = ()
+    """When forward promotions were dispatched, oldest first, the last hundred."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,13 +183,86 @@ class Promotion:
     automatic: bool
     policy_digest: Digest
     requested_at: datetime
+    policy: str = ""
+    expires_at: datetime | None = None
+    bundle: BundleId | None = None
+    retry_of: PromotionId | None = None
     state: PromotionState = PromotionState.GATING
     token: int | None = None
-    gates: Mapping[GateName, tuple[GateStatus, tuple[EventId, ...]]] = field(
-        default_factory=dict
-    )
+    gates: Mapping[GateName, Said] = field(default_factory=dict)
     votes: tuple[Vote, ...] = ()
+    refused: InOrder[tuple[Principal, str]] = frozenset()
+    """Whose vote was refused for which reason: recorded once."""
+    moved: InOrder[str] = frozenset()
+    """Of what votes are bound to: what changed under it since it was asked for."""
+    underway: "Underway | None" = None
+    """How far it has come, from dispatch to its end."""
     ended_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Paused:
+    """A change that stands still."""
+
+    cause: PauseCause
+    by: Principal
+    since: datetime
+    returns_to: PromotionState
+    until: datetime | None = None
+    """When to look whether what stopped it is over."""
+
+
+@dataclass(frozen=True, slots=True)
+class Underway:
+    """A change that was dispatched and has not ended."""
+
+    deadlines: Deadlines | None
+    step_since: datetime
+    is_applied: bool = False
+    """Whether as many targets as needed have applied it."""
+    bake_until: datetime | None = None
+    paused: Paused | None = None
+    accepted: InOrder[str] = frozenset()
+    """Metrics that a person accepted as they are."""
+    breaches: Mapping[str, int] = field(default_factory=dict)
+    """By metric, how many records in a row were bad."""
+    analysed: Mapping[str, tuple[GateStatus, EventId]] = field(default_factory=dict)
+    """By metric, the last word and the record it comes from."""
+    analysed_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Waiver:
+    """A wish to break the glass; its gates are waived once it is granted."""
+
+    id: EventId
+    promotion: PromotionId
+    break_glass: str
+    gates: tuple[GateName, ...]
+    by: Principal
+    reason: str
+    incident: str | None
+    until: datetime
+    granted: tuple[Waived, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Review:
+    """A look at a waiver that somebody owes."""
+
+    id: EventId
+    waiver: EventId
+    promotion: PromotionId
+    break_glass: str
+    due_at: datetime
+    escalation_role: RoleName | None
+    involved: InOrder[Principal]
+    """Who had a part in it, and may not close it."""
+    closed_at: datetime | None = None
+
+    def is_overdue(self, as_of: datetime) -> bool:
+        """Tell whether nobody has looked in time."""
+        return self.closed_at is None and as_of >= self.due_at
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,6 +271,7 @@ class Model:
 
     name: ModelName
     is_registered: bool = False
+    tier: str | None = None
     commands: Commands = field(default_factory=Growing)
     versions: Growing[Version, KnownVersion] = field(default_factory=Growing)
     digests: Growing[Digest, Version] = field(default_factory=Growing)
@@ -186,6 +282,8 @@ class Model:
     """The promotions that have not ended, oldest first."""
     lanes: Mapping[StageName, Lane] = field(default_factory=dict)
     aliases: Mapping[AliasName, Alias] = field(default_factory=dict)
+    waivers: Mapping[EventId, Waiver] = field(default_factory=dict)
+    reviews: Mapping[EventId, Review] = field(default_factory=dict)
 
     def lane(self, stage: StageName) -> Lane:
         """Return a lane; one that nothing happened to is empty."""
@@ -193,47 +291,3 @@ class Model:
 
 
 _EMPTY: Final = Lane()
-
-
-@dataclass(frozen=True, slots=True)
-class Token:
-    """A credential as the ledger knows it."""
-
-    sha256: str
-    principal: Principal
-    roles: tuple[RoleName, ...]
-    place: Place | None
-    until: datetime
-    revoked: bool = False
-
-    def is_live(self, at: datetime) -> bool:
-        """Tell whether it opens anything."""
-        return not self.revoked and at < self.until
-
-
-@dataclass(frozen=True, slots=True)
-class Access:
-    """Who may speak for whom."""
-
-    commands: Commands = field(default_factory=Growing)
-    tokens: Growing[TokenId, Token] = field(default_factory=Growing)
-
-    def holders(self, at: datetime) -> dict[Principal, frozenset[RoleName]]:
-        """Return the roles that each principal holds by a live credential."""
-        held: dict[Principal, frozenset[RoleName]] = {}
-        for token in self.tokens.values():
-            if token.is_live(at):
-                before = held.get(token.principal, frozenset())
-                held[token.principal] = before.union(token.roles)
-        return held
-
-
-State = Model | Access
-
-
-@dataclass(frozen=True, slots=True)
-class Context:
-    """What a decision about one model reads of everything else."""
-
-    access: Access
-    policy: Policy

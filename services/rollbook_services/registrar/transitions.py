@@ -17,12 +17,15 @@ class PromotionState(StrEnum):
     READY = "READY"
     DISPATCHED = "DISPATCHED"
     PROGRESSING = "PROGRESSING"
+    PAUSED = "PAUSED"
+    VERIFYING = "VERIFYING"
     SUCCEEDED = "SUCCEEDED"
     FAILED = "FAILED"
     ERRORED = "ERRORED"
     ABORTED = "ABORTED"
     CANCELLED = "CANCELLED"
     REJECTED = "REJECTED"
+    EXPIRED = "EXPIRED"
     SUPERSEDED = "SUPERSEDED"
 
 
@@ -33,32 +36,49 @@ class Input(StrEnum):
     OPENED = "every gate is open"
     CLOSED = "a gate closed"
     VOTE = "a person votes, or takes a vote back"
+    WAIVE = "a gate is waived"
+    REBIND = "the stage's policy changed"
+    REBASE = "another version runs there now, and it is judged again"
     REJECT = "a reviewer said no, or the version is quarantined"
-    SUPERSEDE = "another promotion changed what runs there"
+    SUPERSEDE = "another promotion made it pointless"
+    EXPIRE = "its time is over"
     CANCEL = "its requester or a release-manager cancels it"
     DISPATCH = "it is dispatched: slot free, every gate open now"
+    ADVANCE = "deadlines, bakes, freezes and windows are looked at"
+    ANALYSE = "what was measured is recorded"
     ACKNOWLEDGE = "a target acknowledges"
-    SUCCEED = "every target runs the version"
-    FAIL = "a target failed: the version's fault"
-    ERROR = "a target failed: ours or the platform's fault"
-    ABORT = "it is aborted, quarantined, or makes way for a rollback"
+    PAUSE = "a person, a freeze, a window or missing data stops it"
+    RESUME = "a person lets it go on, or what stopped it is over"
+    VERIFY = "enough targets run the version, and it has to prove itself"
+    SUCCEED = "enough targets run the version, and it proved itself"
+    FAIL = "the version is at fault"
+    ERROR = "Rollbook or the platform is at fault, or it took too long"
+    ABORT = "it is aborted, quarantined, frozen, or makes way for a rollback"
 
 
 WAITING: Final = frozenset({PromotionState.GATING, PromotionState.READY})
-RUNNING: Final = frozenset({PromotionState.DISPATCHED, PromotionState.PROGRESSING})
+MOVING: Final = frozenset(
+    {PromotionState.DISPATCHED, PromotionState.PROGRESSING, PromotionState.VERIFYING}
+)
+RUNNING: Final = MOVING | {PromotionState.PAUSED}
 ENDED: Final = frozenset(PromotionState) - WAITING - RUNNING
 
 _ANYWHERE_WAITING: Final = {
+    Input.REBIND: PromotionState.GATING,
+    Input.REBASE: PromotionState.GATING,
     Input.REJECT: PromotionState.REJECTED,
     Input.SUPERSEDE: PromotionState.SUPERSEDED,
+    Input.EXPIRE: PromotionState.EXPIRED,
     Input.CANCEL: PromotionState.CANCELLED,
 }
 _ANYWHERE_RUNNING: Final = {
-    Input.ACKNOWLEDGE: PromotionState.PROGRESSING,
-    Input.SUCCEED: PromotionState.SUCCEEDED,
     Input.FAIL: PromotionState.FAILED,
     Input.ERROR: PromotionState.ERRORED,
     Input.ABORT: PromotionState.ABORTED,
+}
+_LOOKS: Final = {
+    **dict.fromkeys(WAITING, (Input.EVALUATE, Input.VOTE, Input.WAIVE)),
+    **dict.fromkeys(RUNNING, (Input.EVALUATE, Input.ADVANCE, Input.ANALYSE)),
 }
 
 TABLE: Final[Mapping[tuple[PromotionState, Input], PromotionState]] = MappingProxyType(
@@ -66,8 +86,14 @@ TABLE: Final[Mapping[tuple[PromotionState, Input], PromotionState]] = MappingPro
         (PromotionState.GATING, Input.OPENED): PromotionState.READY,
         (PromotionState.READY, Input.CLOSED): PromotionState.GATING,
         (PromotionState.READY, Input.DISPATCH): PromotionState.DISPATCHED,
-        **{(state, Input.EVALUATE): state for state in WAITING},
-        **{(state, Input.VOTE): state for state in WAITING},
+        (PromotionState.DISPATCHED, Input.ACKNOWLEDGE): PromotionState.PROGRESSING,
+        (PromotionState.PROGRESSING, Input.ACKNOWLEDGE): PromotionState.PROGRESSING,
+        (PromotionState.PROGRESSING, Input.VERIFY): PromotionState.VERIFYING,
+        **{(state, Input.PAUSE): PromotionState.PAUSED for state in MOVING},
+        # To where it was when it was stopped: folding remembers that.
+        (PromotionState.PAUSED, Input.RESUME): PromotionState.PROGRESSING,
+        **{(state, Input.SUCCEED): PromotionState.SUCCEEDED for state in MOVING},
+        **{(state, what): state for state, looks in _LOOKS.items() for what in looks},
         **{
             (state, what): then
             for state in WAITING

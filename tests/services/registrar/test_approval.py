@@ -21,8 +21,6 @@ from rollbook.commands.lane import PlaceHold
 from rollbook.envelope import Actor
 from rollbook.names import GateName, PromotionId, Reason
 from rollbook.refusals import Reason as Why
-from rollbook_services.policy.document import BUILT_IN
-from rollbook_services.registrar.state import Context
 from tests.support.scenario import (
     ALICE,
     BOB,
@@ -189,7 +187,7 @@ def test_a_voter_who_lost_the_role_counts_no_more() -> None:
     model = model.given(approve(2, model), by=BOB)
     without = [each for each in EVERYBODY if each is not BOB]
     access = tokens_of(without, until=START.replace(year=2027))
-    lost = replace(model, context=Context(access, BUILT_IN)).dispatched(2)
+    lost = replace(model, context=replace(model.context, access=access)).dispatched(2)
     lost.then(PromotionBlocked)
     assert lost.words()["sign-off"].status is GateStatus.WAIT
 

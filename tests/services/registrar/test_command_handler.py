@@ -1,52 +1,45 @@
 """Is each decision recorded once, whatever happens on the way?"""
 
 import asyncio
-from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
-from enum import StrEnum
 from pathlib import Path
 
 import pytest
 
-from rollbook.catalogue.parts import Artifact
+from rollbook.catalogue.approval import ApprovalRefused
 from rollbook.catalogue.version import VersionRegistered
-from rollbook.commands.model import RegisterModel
+from rollbook.commands.approval import Approve
+from rollbook.commands.promotion import RequestPromotion
 from rollbook.commands.version import RegisterVersion
 from rollbook.errors import Unacknowledged
 from rollbook.ledger.memory import MemoryLedger
-from rollbook.ledger.protocol import Draft
-from rollbook.names import Digest, ModelName
-from rollbook.refusals import Reason, Refusal
-from rollbook.subjects import Aggregate, model, subject
-from rollbook_services.registrar.command_handler import Recorded
-from tests.services.registrar.registering import ANNA, Clock, Desk, desk
+from rollbook.names import PromotionId, StageName, Version
+from rollbook.refusals import Reason
+from rollbook.subjects import POLICIES, model, subject
+from rollbook_services.registrar.command_handler import Rehearsed
+from tests.services.registrar.installation import (
+    OWNER,
+    activate,
+    propose,
+    unknown_digest,
+    written,
+)
+from tests.services.registrar.registering import (
+    ANNA,
+    FRAUD,
+    Clock,
+    Desk,
+    Faulty,
+    Loss,
+    desk,
+    new_model,
+    new_version,
+    recorded,
+    refused,
+)
 from tests.support.scenario import person
-
-FRAUD = ModelName("acme/fraud")
-
-
-def new_model(name: str = FRAUD) -> RegisterModel:
-    return RegisterModel(model=ModelName(name))
-
-
-def new_version(fill: str = "a", **changes: object) -> RegisterVersion:
-    artifact = Artifact(
-        uri="file:///m", digest=Digest("sha256:" + fill * 64), size_bytes=5
-    )
-    command = RegisterVersion(model=FRAUD, artifact=artifact)
-    return RegisterVersion.model_validate({**command.model_dump(), **changes})
-
-
-def recorded(outcome: Recorded | Refusal) -> Recorded:
-    assert isinstance(outcome, Recorded), outcome
-    return outcome
-
-
-def refused(outcome: Recorded | Refusal) -> Refusal:
-    assert isinstance(outcome, Refusal), outcome
-    return outcome
 
 
 @pytest.fixture
@@ -167,30 +160,6 @@ async def test_actor_and_time_come_from_the_registrar(one: Desk, clock: Clock) -
     assert abs(envelope.at - clock.now) < timedelta(milliseconds=5)
 
 
-class Loss(StrEnum):
-    """What becomes of an append that nobody answers."""
-
-    LOST = "lost"
-    KEPT = "kept"
-
-
-class Faulty(MemoryLedger):
-    """A ledger whose next append is not acknowledged."""
-
-    loss: Loss | None = None
-
-    async def append(
-        self, drafts: Sequence[Draft], *, expected: Mapping[Aggregate, int]
-    ) -> list[int]:
-        loss, self.loss = self.loss, None
-        if loss is Loss.LOST:
-            raise Unacknowledged(drafts[0].aggregate, cause="lost")
-        kept = await super().append(drafts, expected=expected)
-        if loss is Loss.KEPT:
-            raise Unacknowledged(drafts[0].aggregate, cause="kept")
-        return kept
-
-
 @pytest.mark.parametrize("loss", Loss)
 @pytest.mark.parametrize("is_restarted", [False, True])
 async def test_an_unanswered_append_is_recorded_once_by_the_next_try(
@@ -255,3 +224,94 @@ async def test_what_another_registrar_wrote_is_followed(
     # The later one alone leaves a hole, which following has to fill.
     await two.cache.follow([batches[-1][-1]])
     assert (await two.cache.load(model(FRAUD))).link.rev == 3
+
+
+LIVE = StageName("live")
+OWN_VOTE = Approve(model=FRAUD, promotion=PromotionId(1), binding=unknown_digest())
+
+
+async def ask_for_live(one: Desk) -> None:
+    """Let a policy hold whose stage asks a reviewer, and ask for a version there."""
+    gate = {"kind": "approvals", "id": "sign-off", "slots": [{"role": "reviewer"}]}
+    document = written("tier1", FRAUD, stages=[{"name": LIVE, "gates": [gate]}])
+    recorded(await one.ask("propose", propose(document), by=OWNER))
+    recorded(await one.ask("activate", activate(document), by=OWNER))
+    recorded(await one.ask("v", new_version()))
+    asked = RequestPromotion(model=FRAUD, stage=LIVE, version=Version(1))
+    recorded(await one.ask("p", asked))
+
+
+async def test_a_model_is_judged_by_the_policy_that_holds_for_it(one: Desk) -> None:
+    await ask_for_live(one)
+    unknown = RequestPromotion(
+        model=FRAUD, stage=StageName("production"), version=Version(1)
+    )
+    assert refused(await one.ask("q", unknown)).reason is Reason.UNKNOWN_STAGE
+
+
+async def test_a_refused_vote_is_recorded_and_refused_again(
+    one: Desk, tmp_path: Path, clock: Clock
+) -> None:
+    await ask_for_live(one)
+    first = refused(await one.ask("vote", OWN_VOTE))
+    assert first.reason is Reason.SELF_APPROVAL
+    told = (await one.history())[-1]
+    assert isinstance(told.event, ApprovalRefused)
+    assert told.event.message == first.message
+    await one.cache.close()
+    for asked in (one, await desk(one.ledger, tmp_path, clock)):
+        again = refused(await asked.ask("vote", OWN_VOTE))
+        assert (again.reason, again.message) == (first.reason, first.message)
+        other = refused(await asked.ask("another", OWN_VOTE))
+        assert other == first
+    assert await one.ledger.head() == told.sequence
+
+
+async def test_a_rehearsal_tells_what_would_happen_and_leaves_nothing(
+    one: Desk,
+) -> None:
+    head = await one.ledger.head()
+    told = await one.ask("v", new_version(), dry_run=True)
+    assert isinstance(told, Rehearsed)
+    [event] = told.events
+    assert (event["type"], event["rev"]) == ("io.rollbook.version.registered.v1", 2)
+    assert event["data"]["version"] == 1
+    assert not {"sig", "prev", "kid"} & set(event)
+    assert (told.rev, await one.ledger.head()) == (1, head)
+    meant = recorded(await one.ask("v", new_version()))
+    assert not meant.replayed
+    assert meant.envelopes[0].raw["data"] == event["data"]
+
+
+async def test_a_rehearsal_says_the_same_no(one: Desk) -> None:
+    await ask_for_live(one)
+    head = await one.ledger.head()
+    large = new_version("b", tags={f"tag{n}": "x" * 1_900 for n in range(20)})
+    for command, why in (
+        (new_model(), Reason.ALREADY_EXISTS),
+        (OWN_VOTE, Reason.SELF_APPROVAL),
+        (large, Reason.TOO_LARGE),
+    ):
+        assert refused(await one.ask("try", command, dry_run=True)).reason is why
+    assert await one.ledger.head() == head
+
+
+async def test_a_rehearsal_rests_on_the_newest(
+    one: Desk, tmp_path: Path, clock: Clock
+) -> None:
+    two = await desk(one.ledger, tmp_path / "two", clock)
+    recorded(await one.ask("v", new_version()))
+    told = await two.ask("w", new_version("b"), dry_run=True)
+    assert isinstance(told, Rehearsed)
+    assert told.events[0]["data"]["version"] == 2
+
+
+async def test_policies_are_never_forgotten_for_want_of_room(
+    tmp_path: Path, clock: Clock
+) -> None:
+    asked = await desk(MemoryLedger(), tmp_path, clock, most=3)
+    recorded(await asked.ask("m", new_model()))
+    await ask_for_live(asked)
+    for number in range(12):
+        recorded(await asked.ask(f"m{number}", new_model(f"acme/m{number}")))
+    assert (await asked.cache.load(POLICIES)).link.rev == 2

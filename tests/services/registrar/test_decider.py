@@ -6,9 +6,13 @@ from rollbook.catalogue.model import ModelEvent
 from rollbook.commands.command import content_digest
 from rollbook.envelope import Envelope
 from rollbook.names import CommandId
-from rollbook_services.registrar.decider import evolve, initial
-from rollbook_services.registrar.judging import explain
-from rollbook_services.registrar.state import Answered, Model
+from rollbook_services.registrar.deciding import initial
+from rollbook_services.registrar.evolve import evolve
+from rollbook_services.registrar.seeing import explain
+from rollbook_services.registrar.state import (
+    Answered,
+    Model,
+)
 from tests.support.scenario import (
     DAVE,
     FRAUD,

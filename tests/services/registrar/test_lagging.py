@@ -8,16 +8,28 @@ import pytest
 
 from rollbook.commands.access import IssueToken, RevokeToken
 from rollbook.commands.alias import MoveAlias
+from rollbook.commands.promotion import RequestPromotion
 from rollbook.errors import Unavailable
 from rollbook.ledger.memory import MemoryLedger
 from rollbook.ledger.protocol import Message
-from rollbook.names import AliasName, Principal, Reason, RoleName, TokenId, Version
-from rollbook.subjects import ACCESS, Aggregate, model
+from rollbook.names import (
+    AliasName,
+    Principal,
+    Reason,
+    RoleName,
+    StageName,
+    TokenId,
+    Version,
+)
+from rollbook.subjects import ACCESS, POLICIES, Aggregate, model
 from rollbook.tokens import new_token
 from rollbook_services.registrar import service
-from tests.services.registrar.registering import Clock, Desk, desk
-from tests.services.registrar.test_command_handler import (
+from tests.services.registrar.installation import OWNER, activate, propose, written
+from tests.services.registrar.registering import (
     FRAUD,
+    Clock,
+    Desk,
+    desk,
     new_model,
     new_version,
     recorded,
@@ -187,3 +199,33 @@ async def test_a_refusal_never_rests_on_who_held_a_role_before(
     recorded(await one.ask("issue", issue(clock)))
     refused(await other.ask("alias", CHAMPION))
     assert (await other.cache.load(ACCESS)).sequence > read.sequence
+
+
+LIVE = RequestPromotion(model=FRAUD, stage=StageName("live"), version=Version(1))
+
+
+async def test_a_refusal_never_rests_on_which_policy_held_before(
+    two: tuple[Desk, Desk],
+) -> None:
+    one, other = two
+    recorded(await one.ask("v", new_version()))
+    own = written("tier1", FRAUD, stages=[{"name": "live"}])
+    recorded(await one.ask("propose", propose(own), by=OWNER))
+    recorded(await one.ask("activate", activate(own), by=OWNER))
+    lag(other, behind=2)
+    recorded(await other.ask("p", LIVE))
+
+
+async def test_what_holds_for_all_models_is_followed_from_its_first_event(
+    two: tuple[Desk, Desk],
+) -> None:
+    one, other = two
+    head = await one.ledger.head()
+    own = written("tier1", FRAUD)
+    recorded(await one.ask("propose", propose(own), by=OWNER))
+    recorded(await one.ask("activate", activate(own), by=OWNER))
+    assert isinstance(one.ledger, Lagging)
+    await other.cache.follow(one.ledger.messages[head:])
+    theirs = await other.cache.load(POLICIES)
+    assert theirs == await one.cache.load(POLICIES)
+    assert theirs.link.rev == 2

@@ -17,7 +17,8 @@ from rollbook.commands.promotion import EvaluatePromotion
 from rollbook.commands.version import QuarantineVersion, ReleaseVersion
 from rollbook.names import EventId, PromotionId, Reason, StageName, Version
 from rollbook.refusals import Reason as Why
-from rollbook_services.registrar.judging import explain
+from rollbook_services.registrar.seeing import explain
+from tests.support.governed import linked
 from tests.support.scenario import (
     CAROL,
     CONDUCTOR,
@@ -171,3 +172,8 @@ def test_a_release_may_name_one_of_several_stages() -> None:
     model.when(promote(1, PRODUCTION), by=PIPELINE).then_refused(
         Why.VERSION_QUARANTINED
     )
+
+
+def test_nobody_frees_what_they_barred_under_another_name() -> None:
+    model = linked(fraud(1).given(quarantine(1), by=DAVE), DAVE, CAROL)
+    model.when(free(1), by=CAROL).then_refused(Why.SELF_RELEASE)

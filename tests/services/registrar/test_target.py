@@ -18,7 +18,7 @@ from rollbook.commands.target import ReportedState
 from rollbook.names import StageName, TargetName
 from rollbook.refusals import Reason as Why
 from rollbook_services.policy.facts import LaneStatus
-from rollbook_services.registrar.judging import stage_of, status_of
+from rollbook_services.registrar.seeing import stage_of, status_of
 from tests.support.scenario import (
     CONDUCTOR,
     PIPELINE,

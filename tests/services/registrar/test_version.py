@@ -24,7 +24,9 @@ from rollbook.commands.version import (
 )
 from rollbook.names import AliasName, EventId, ModelName, PromotionId, Reason, Version
 from rollbook.refusals import Reason as Why
-from rollbook_services.registrar.state import Model
+from rollbook_services.registrar.state import (
+    Model,
+)
 from tests.support.scenario import (
     ALICE,
     DAVE,

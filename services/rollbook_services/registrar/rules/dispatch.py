@@ -3,29 +3,40 @@
 from dataclasses import replace
 
 from rollbook.catalogue.lane import DesiredSet, SlotTaken, Variant
-from rollbook.catalogue.parts import PromotionKind
-from rollbook.catalogue.promotion import Engine, PromotionDispatched, Voter
+from rollbook.catalogue.parts import GateStatus, PromotionKind
+from rollbook.catalogue.promotion import (
+    Deadlines,
+    Engine,
+    PromotionDispatched,
+    StepStarted,
+    Voter,
+)
 from rollbook.commands.promotion import DispatchPromotion
 from rollbook.names import PromotionId, Version
 from rollbook.refusals import Refusal
 from rollbook.standing import already_dispatched, not_open, not_ready, slot_taken
-from rollbook_services.policy.document import Stage
-from rollbook_services.policy.facts import Facts
+from rollbook.underway import bundle_member
+from rollbook_services.policy import expression, window
 from rollbook_services.policy.gate import Judged
+from rollbook_services.policy.gates.approvals import Approvals
+from rollbook_services.policy.shape import Mode
+from rollbook_services.policy.stage import Stage
 from rollbook_services.registrar import judging
 from rollbook_services.registrar.decision import Decision
 from rollbook_services.registrar.rules import outcome
 from rollbook_services.registrar.rules.kept import changed
 from rollbook_services.registrar.rules.known import promotion_named
+from rollbook_services.registrar.rules.lane import changed as lane_changed
 from rollbook_services.registrar.rules.version import changed as version_changed
+from rollbook_services.registrar.seeing import explain, facts_of, stage_of
 from rollbook_services.registrar.state import (
     RULES_VERSION,
-    Context,
     KnownVersion,
     Mark,
     Model,
     Promotion,
     Stable,
+    Underway,
 )
 from rollbook_services.registrar.transitions import (
     RUNNING,
@@ -38,6 +49,8 @@ from rollbook_services.registrar.transitions import (
 
 STABLE = "stable"
 WHOLE = 100
+OPEN = (GateStatus.PASS, GateStatus.WAIVED)
+MOST_DISPATCHES = 100  # the longest memory a rate may ask for
 
 
 def dispatch(command: DispatchPromotion, decision: Decision) -> Refusal | None:
@@ -45,59 +58,102 @@ def dispatch(command: DispatchPromotion, decision: Decision) -> Refusal | None:
     promotion = promotion_named(decision, command.promotion)
     if isinstance(promotion, Refusal):
         return promotion
+    if promotion.bundle is not None:
+        return bundle_member(promotion.id, promotion.bundle)
     if not accepts(promotion.state, Input.DISPATCH):
-        return _refused(promotion, decision.model)
+        return _refused(promotion, decision)
     judged = judging.reconsider(decision, promotion.id)
     if decision.model.promotions[promotion.id].state is PromotionState.READY:
         start(decision, promotion.id, judged)
     return None
 
 
-def _refused(promotion: Promotion, model: Model) -> Refusal:
+def _refused(promotion: Promotion, decision: Decision) -> Refusal:
     if promotion.state in RUNNING:
         return already_dispatched(promotion.id, promotion.state)
     if promotion.state not in WAITING:
         return not_open(promotion.id, promotion.state)
-    slot = model.lane(promotion.stage).slot
+    slot = decision.model.lane(promotion.stage).slot
     if slot is not None:
         return slot_taken(promotion.stage, slot.promotion, since=slot.since)
-    closed = [gate for gate, (word, _) in promotion.gates.items() if word != "pass"]
-    return not_ready(promotion.id, closed)
+    judged = explain(decision.model, promotion, decision.context, decision.at)
+    closed = [each.result.gate for each in judged if not each.is_open]
+    waited = [gate for gate, said in promotion.gates.items() if said[0] not in OPEN]
+    return not_ready(promotion.id, closed or waited)
 
 
 def start(decision: Decision, id_: PromotionId, judged: list[Judged]) -> None:
     """Record the snapshot that decided, take the slot, say what should run."""
     promotion = decision.model.promotions[id_]
-    lane = decision.model.lane(promotion.stage)
-    stage = judging.stage_of(decision.policy, promotion.stage)
-    token = lane.token + 1
-    decision.record(
-        PromotionDispatched(
-            promotion=id_,
-            stage=promotion.stage,
-            version=promotion.version,
-            token=token,
-            gates=tuple(each.result for each in judged),
-            voters=_voters(decision, promotion, stage),
-            engine=Engine(rules=RULES_VERSION),
-        )
-    )
-    decision.record(SlotTaken(stage=promotion.stage, promotion=id_, token=token))
+    stage = stage_of(decision.policy, promotion.stage)
+    token = decision.model.lane(stage.name).token + 1
+    decision.record(_dispatched(decision, promotion, judged, token))
+    decision.record(SlotTaken(stage=stage.name, promotion=id_, token=token))
     decision.record(_desired(decision.model, promotion, stage, token))
-    if not stage.targets:
+    if stage.targets:
+        decision.record(
+            StepStarted(
+                promotion=id_, wave=0, step=0, weight=WHOLE, targets=stage.targets
+            )
+        )
+    else:
         outcome.succeed(decision, decision.model.promotions[id_])
+
+
+def _dispatched(
+    decision: Decision, promotion: Promotion, judged: list[Judged], token: int
+) -> PromotionDispatched:
+    stage = stage_of(decision.policy, promotion.stage)
+    results = tuple(each.result for each in judged)
+    warned = [each for each in results if each.mode == Mode.WARN]
+    return PromotionDispatched(
+        promotion=promotion.id,
+        stage=promotion.stage,
+        version=promotion.version,
+        token=token,
+        gates=results,
+        voters=_voters(decision, promotion, stage),
+        engine=_engine(stage),
+        warnings=tuple(each.gate for each in warned if each.status not in OPEN),
+        policy_digest=stage.digest,
+        seen=decision.context.seen,
+        deadlines=_deadlines(decision, stage),
+        wake_at=stage.closes_at(decision.at) if _minds_windows(promotion) else None,
+    )
+
+
+def _engine(stage: Stage) -> Engine:
+    """Name what was asked besides the rules: only that can answer otherwise later."""
+    asks = any(each.kind == "evidence" or each.when for each in stage.gates)
+    return Engine(
+        rules=RULES_VERSION,
+        cel=expression.ENGINE if asks else None,
+        tzdata=window.TZDATA if stage.windows else None,
+    )
+
+
+def _deadlines(decision: Decision, stage: Stage) -> Deadlines | None:
+    if not stage.targets:
+        return None
+    return Deadlines(
+        acknowledge_by=decision.at + stage.deadlines.ack,
+        step_by=decision.at + stage.deadlines.step,
+        end_by=decision.at + stage.deadlines.total,
+    )
+
+
+def _minds_windows(promotion: Promotion) -> bool:
+    return promotion.kind is not PromotionKind.ROLLBACK
 
 
 def _voters(
     decision: Decision, promotion: Promotion, stage: Stage
 ) -> tuple[Voter, ...]:
-    if promotion.kind is PromotionKind.ROLLBACK:
-        return ()
-    context = Context(decision.access, decision.policy)
-    facts: Facts = judging.facts_of(decision.model, promotion, context, decision.at)
+    facts = facts_of(decision.model, promotion, decision.context, decision.at)
     return tuple(
         Voter(approval=vote.id, who=vote.who, gate=gate.id)
-        for gate in stage.approvals()
+        for gate in stage.asked(promotion.kind)
+        if isinstance(gate, Approvals)
         for _, vote in sorted(gate.filled(facts, decision.at).items())
     )
 
@@ -133,15 +189,29 @@ def _variant(model: Model, number: Version) -> Variant:
 def dispatched(model: Model, event: PromotionDispatched, mark: Mark) -> Model:
     """Remember who moves the lane; what a rollback leaves behind is proved no more."""
     promotion = model.promotions[event.promotion]
-    state = after(promotion.state, Input.DISPATCH)
-    model = changed(model, replace(promotion, state=state, token=event.token))
+    promotion = replace(
+        promotion,
+        state=after(promotion.state, Input.DISPATCH),
+        token=event.token,
+        underway=Underway(deadlines=event.deadlines, step_since=mark.at),
+    )
+    model = changed(model, promotion)
     if promotion.kind is not PromotionKind.ROLLBACK:
-        return model
+        return _counted(model, promotion, mark)
     for entry in _rolled_off(model.lane(event.stage).stable, event.version):
         known: KnownVersion = model.versions[entry.version]
         known = outcome.unproven(known, event.stage)
         model = version_changed(model, entry.version, known)
     return model
+
+
+def _counted(model: Model, promotion: Promotion, mark: Mark) -> Model:
+    """Remember when it went: a rate counts forward promotions alone."""
+    if promotion.kind is not PromotionKind.FORWARD:
+        return model
+    lane = model.lane(promotion.stage)
+    times = (*lane.dispatched_at, mark.at)[-MOST_DISPATCHES:]
+    return lane_changed(model, promotion.stage, replace(lane, dispatched_at=times))
 
 
 def _rolled_off(stack: tuple[Stable, ...], target: Version) -> tuple[Stable, ...]:

@@ -4,13 +4,19 @@ from dataclasses import replace
 
 from rollbook.catalogue.evidence import EvidenceRecorded, EvidenceRevoked
 from rollbook.commands.evidence import RecordEvidence, RevokeEvidence
+from rollbook.names import EventId
 from rollbook.refusals import Refusal, invalid_field, unknown_evidence
 from rollbook.standing import already_revoked, digest_mismatch
+from rollbook_services.policy.facts import Attested, Record
 from rollbook_services.registrar.authorise import has_grant, refused
 from rollbook_services.registrar.decision import Decision
 from rollbook_services.registrar.rules.known import version_named
 from rollbook_services.registrar.rules.version import changed
-from rollbook_services.registrar.state import KnownEvidence, Mark, Model
+from rollbook_services.registrar.state import (
+    KnownEvidence,
+    Mark,
+    Model,
+)
 
 
 def record(command: RecordEvidence, decision: Decision) -> Refusal | None:
@@ -34,6 +40,7 @@ def record(command: RecordEvidence, decision: Decision) -> Refusal | None:
             produced_at=command.produced_at,
             valid_until=until,
             statement=command.statement,
+            verified=None,
         )
     )
     return None
@@ -47,7 +54,7 @@ def revoke(command: RevokeEvidence, decision: Decision) -> Refusal | None:
     is_own = known.recorder == decision.actor.id
     if not is_own and not has_grant(decision.actor, RevokeEvidence):
         return refused(decision.actor, RevokeEvidence)
-    if known.revoked:
+    if known.record is None:
         return already_revoked("evidence", command.evidence)
     decision.record(
         EvidenceRevoked(
@@ -59,7 +66,7 @@ def revoke(command: RevokeEvidence, decision: Decision) -> Refusal | None:
 
 def recorded(model: Model, event: EvidenceRecorded, mark: Mark) -> Model:
     """Remember the record, and that it counts."""
-    entry = KnownEvidence(event.version, mark.actor.id)
+    entry = KnownEvidence(event.version, mark.actor.id, _record(event, mark.id))
     known = model.versions[event.version]
     model = replace(model, evidence=model.evidence.plus(mark.id, entry))
     return changed(
@@ -67,9 +74,27 @@ def recorded(model: Model, event: EvidenceRecorded, mark: Mark) -> Model:
     )
 
 
+def _record(event: EvidenceRecorded, id_: EventId) -> Record:
+    said = event.verified
+    attested = None
+    if said is not None:
+        attested = Attested(said.kid, said.issuer, said.predicate_type)
+    return Record(
+        id=id_,
+        kind=event.kind,
+        dataset=event.dataset.name if event.dataset else None,
+        subject_digest=event.subject_digest,
+        verdict=event.verdict,
+        metrics=event.metrics,
+        produced_at=event.produced_at,
+        valid_until=event.valid_until,
+        attested=attested,
+    )
+
+
 def revoked(model: Model, event: EvidenceRevoked, mark: Mark) -> Model:
     """Remember that it counts no more."""
-    entry = replace(model.evidence[event.evidence], revoked=True)
+    entry = replace(model.evidence[event.evidence], record=None)
     known = model.versions[event.version]
     left = tuple(each for each in known.evidence if each != event.evidence)
     model = replace(model, evidence=model.evidence.plus(event.evidence, entry))

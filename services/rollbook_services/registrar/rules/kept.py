@@ -26,7 +26,15 @@ def ended(model: Model, id_: PromotionId, what: Input, mark: Mark) -> Model:
         state=after(promotion.state, what),
         gates={},
         votes=(),
+        underway=None,
         ended_at=mark.at,
     )
     left = tuple(each for each in model.open if each != id_)
-    return changed(replace(model, open=left), shrunk)
+    return without_waivers(changed(replace(model, open=left), shrunk), id_)
+
+
+def without_waivers(model: Model, id_: PromotionId) -> Model:
+    """Forget the waivers of a promotion; the reviews of them stay owed."""
+    known = model.waivers.items()
+    left = {key: each for key, each in known if each.promotion != id_}
+    return model if len(left) == len(known) else replace(model, waivers=left)

@@ -7,9 +7,12 @@ from rollbook.refusals import (
     unknown_stage,
     unknown_version,
 )
-from rollbook_services.policy.document import Stage
+from rollbook_services.policy.stage import Stage
 from rollbook_services.registrar.decision import Decision
-from rollbook_services.registrar.state import KnownVersion, Promotion
+from rollbook_services.registrar.state import (
+    KnownVersion,
+    Promotion,
+)
 
 
 def version_named(decision: Decision, number: Version) -> KnownVersion | Refusal:

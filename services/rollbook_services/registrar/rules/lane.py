@@ -1,6 +1,7 @@
 """Who keeps automation away from a lane, and what does a lane remember?"""
 
 from dataclasses import replace
+from datetime import datetime
 
 from rollbook.catalogue.lane import (
     DesiredSet,
@@ -11,14 +12,20 @@ from rollbook.catalogue.lane import (
     StableAdvanced,
 )
 from rollbook.commands.lane import PlaceHold, ReleaseHold
-from rollbook.names import StageName
+from rollbook.names import StageName, Version
 from rollbook.refusals import Refusal, invalid_field, unknown_hold
 from rollbook.standing import already_held
-from rollbook_services.policy.facts import Hold
+from rollbook_services.policy.facts import Hold, Stay
 from rollbook_services.registrar.decision import Decision
 from rollbook_services.registrar.rules.known import stage_named
 from rollbook_services.registrar.rules.outcome import stack_after
-from rollbook_services.registrar.state import Lane, Mark, Model, Slot, Stable
+from rollbook_services.registrar.state import (
+    Lane,
+    Mark,
+    Model,
+    Slot,
+    Stable,
+)
 
 
 def hold(command: PlaceHold, decision: Decision) -> Refusal | None:
@@ -58,10 +65,13 @@ def release(command: ReleaseHold, decision: Decision) -> Refusal | None:
 
 
 def held(model: Model, event: LaneHeld, mark: Mark) -> Model:
-    """Remember whose hold it is."""
+    """Remember whose hold it is: by a promotion, that of whoever asked for it."""
+    by = mark.actor.id
+    if event.by_promotion is not None:
+        by = model.promotions[event.by_promotion].requester
     placed = Hold(
         id=mark.id,
-        by=mark.actor.id,
+        by=by,
         by_promotion=event.by_promotion,
         until=event.until,
         reason=event.reason,
@@ -103,7 +113,18 @@ def stable_advanced(model: Model, event: StableAdvanced, mark: Mark) -> Model:
     entry = Stable(event.version, event.promotion, mark.at)
     kind = model.promotions[event.promotion].kind
     stack = stack_after(lane.stable, entry, kind)
-    return changed(model, event.stage, replace(lane, stable=stack))
+    stays = _stays_after(lane, event.version, mark.at)
+    return changed(model, event.stage, replace(lane, stable=stack, stays=stays))
+
+
+def _stays_after(lane: Lane, version: Version, at: datetime) -> tuple[Stay, ...]:
+    """End the present stay and begin the next; the same version goes on with its."""
+    if not lane.stays:
+        return (Stay(version, at, None),)
+    *before, last = lane.stays
+    if last.version == version:
+        return lane.stays
+    return (*before, replace(last, until=at), Stay(version, at, None))
 
 
 def changed(model: Model, stage: StageName, lane: Lane) -> Model:

@@ -7,7 +7,10 @@ from rollbook.commands.model import RegisterModel
 from rollbook.refusals import Refusal
 from rollbook.standing import already_exists
 from rollbook_services.registrar.decision import Decision
-from rollbook_services.registrar.state import Mark, Model
+from rollbook_services.registrar.state import (
+    Mark,
+    Model,
+)
 
 
 def register(command: RegisterModel, decision: Decision) -> Refusal | None:
@@ -28,5 +31,5 @@ def register(command: RegisterModel, decision: Decision) -> Refusal | None:
 
 
 def registered(model: Model, event: ModelRegistered, mark: Mark) -> Model:
-    """Remember that the name is taken."""
-    return replace(model, is_registered=True)
+    """Remember that the name is taken, and what policies may ask of the model."""
+    return replace(model, is_registered=True, tier=event.tier)

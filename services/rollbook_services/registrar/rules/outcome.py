@@ -12,10 +12,18 @@ from rollbook.catalogue.promotion import (
 )
 from rollbook.names import EventId, PromotionId, Reason, StageName, Version
 from rollbook_services.registrar.decision import Decision
+from rollbook_services.registrar.rules import holding
 from rollbook_services.registrar.rules.kept import ended
 from rollbook_services.registrar.rules.version import changed
-from rollbook_services.registrar.state import KnownVersion, Mark, Model, Promotion
-from rollbook_services.registrar.state import Stable as Entry
+from rollbook_services.registrar.state import (
+    KnownVersion,
+    Mark,
+    Model,
+    Promotion,
+)
+from rollbook_services.registrar.state import (
+    Stable as Entry,
+)
 from rollbook_services.registrar.transitions import Input
 
 # The version's fault; every other code, a new one too, is the platform's or ours.
@@ -50,6 +58,7 @@ def succeed(decision: Decision, promotion: Promotion) -> None:
                 depth=len(stack),
             )
         )
+    holding.after_success(decision, promotion)
 
 
 def fail(

@@ -2,167 +2,47 @@
 
 from dataclasses import replace
 
-from rollbook.catalogue.parts import PromotionKind
 from rollbook.catalogue.promotion import (
     GateEvaluated,
     PromotionBlocked,
     PromotionCancelled,
+    PromotionExpired,
     PromotionReadied,
+    PromotionRebased,
+    PromotionRebound,
     PromotionRejected,
     PromotionRequested,
     PromotionSuperseded,
+    RollbackTriggered,
 )
 from rollbook.commands.promotion import (
     AbortPromotion,
     CancelPromotion,
     EvaluatePromotion,
-    RequestPromotion,
+    ExpirePromotion,
 )
-from rollbook.envelope import ActorKind
-from rollbook.names import PromotionId
-from rollbook.refusals import Refusal, invalid_field
+from rollbook.refusals import Refusal
 from rollbook.standing import (
     already_dispatched,
-    already_there,
-    duplicate_request,
-    incumbent_changed,
-    lane_held,
     not_dispatched,
     not_open,
-    version_quarantined,
-    version_retired,
 )
-from rollbook_services.policy.document import stage_digest
-from rollbook_services.policy.facts import VersionStatus
+from rollbook.underway import bundle_member, not_due
 from rollbook_services.registrar import judging
 from rollbook_services.registrar.authorise import CONDUCTOR, has_grant, refused
 from rollbook_services.registrar.decision import Decision
-from rollbook_services.registrar.rules import outcome
-from rollbook_services.registrar.rules.kept import changed, ended, moved
-from rollbook_services.registrar.rules.known import (
-    promotion_named,
-    stage_named,
-    version_named,
+from rollbook_services.registrar.rules import outcome, progress
+from rollbook_services.registrar.rules.kept import (
+    changed,
+    ended,
+    moved,
+    without_waivers,
 )
-from rollbook_services.registrar.state import KnownVersion, Mark, Model, Promotion
-from rollbook_services.registrar.transitions import (
-    ENDED,
-    RUNNING,
-    WAITING,
-    Input,
-    accepts,
-)
+from rollbook_services.registrar.rules.known import promotion_named
+from rollbook_services.registrar.state import Mark, Model, Promotion
+from rollbook_services.registrar.transitions import RUNNING, WAITING, Input, accepts
 
 ABORTED = "aborted"
-
-
-def request(command: RequestPromotion, decision: Decision) -> Refusal | None:
-    """Accept a promotion; its gates are judged in the same decision."""
-    stage = stage_named(decision, command.stage)
-    if isinstance(stage, Refusal):
-        return stage
-    known = version_named(decision, command.version)
-    if isinstance(known, Refusal):
-        return known
-    refusal = (
-        _cannot_go(command, known)
-        or _is_asked(command, decision.model)
-        or _moved_on(command, decision.model)
-        or _is_held(command, decision)
-        or _retries_nothing(command, decision)
-    )
-    if refusal is not None:
-        return refusal
-    decision.record(
-        PromotionRequested(
-            promotion=next_id(decision.model),
-            kind=command.kind,
-            stage=command.stage,
-            version=command.version,
-            digest=known.digest,
-            incumbent=judging.incumbent_of(decision.model, command.stage).version,
-            automatic=decision.actor.kind is ActorKind.SYSTEM,
-            policy=decision.policy.name,
-            policy_digest=stage_digest(stage),
-            expires_at=None,
-            retry_of=command.retry_of,
-            walked_over=(),
-            reason=command.reason,
-            incident=None,
-        )
-    )
-    return None
-
-
-def next_id(model: Model) -> PromotionId:
-    """Count promotions from 1, without a gap."""
-    return PromotionId(len(model.promotions) + 1)
-
-
-def _cannot_go(command: RequestPromotion, known: KnownVersion) -> Refusal | None:
-    if known.status is VersionStatus.RETIRED:
-        return version_retired(command.version)
-    bar = known.bar(command.stage)
-    if bar is not None:
-        return version_quarantined(
-            command.version, command.stage, by=bar.by, reason=bar.reason
-        )
-    return None
-
-
-def _is_asked(command: RequestPromotion, model: Model) -> Refusal | None:
-    wanted = (command.stage, command.version, command.kind)
-    for id_ in model.open:
-        other = model.promotions[id_]
-        is_waiting = other.state in WAITING
-        if is_waiting and (other.stage, other.version, other.kind) == wanted:
-            return duplicate_request(model.name, id_)
-    return None
-
-
-def _moved_on(command: RequestPromotion, model: Model) -> Refusal | None:
-    """Compare and set; a redeploy says by its version what it expects."""
-    now = judging.incumbent_of(model, command.stage)
-    expected = command.expected_incumbent
-    if command.kind is PromotionKind.FORWARD and now.version == command.version:
-        return already_there(model.name, command.version, command.stage)
-    if command.kind is PromotionKind.REDEPLOY and now.version != command.version:
-        expected = command.version
-    if expected == "any" or expected == now.version:
-        return None
-    return incumbent_changed(
-        command.stage,
-        expected=expected,
-        actual=now.version,
-        promotion=now.promotion,
-        by=model.promotions[now.promotion].requester if now.promotion else None,
-        at=now.at,
-    )
-
-
-def _is_held(command: RequestPromotion, decision: Decision) -> Refusal | None:
-    """An automatic promotion may wait at its gate; others must know of the hold."""
-    hold = decision.model.lane(command.stage).hold
-    if hold is None or not hold.holds(decision.at):
-        return None
-    is_automatic = decision.actor.kind is ActorKind.SYSTEM
-    if is_automatic or command.acknowledge_hold == hold.id:
-        return None
-    return lane_held(command.stage, hold.id, by=hold.by, reason=hold.reason)
-
-
-def _retries_nothing(command: RequestPromotion, decision: Decision) -> Refusal | None:
-    if command.retry_of is None:
-        return None
-    earlier = promotion_named(decision, command.retry_of)
-    if isinstance(earlier, Refusal):
-        return earlier
-    same = (earlier.stage, earlier.version) == (command.stage, command.version)
-    if earlier.state in ENDED and same:
-        return None
-    return invalid_field(
-        "retry_of", "must be an ended promotion of this version to this stage"
-    )
 
 
 def evaluate(command: EvaluatePromotion, decision: Decision) -> Refusal | None:
@@ -174,6 +54,23 @@ def evaluate(command: EvaluatePromotion, decision: Decision) -> Refusal | None:
         return refused(decision.actor, EvaluatePromotion)
     if not accepts(promotion.state, Input.EVALUATE):
         return not_open(promotion.id, promotion.state)
+    if promotion.state in RUNNING:
+        progress.look(decision, promotion.id)
+    else:
+        judging.reconsider(decision, promotion.id)
+    return None
+
+
+def expire(command: ExpirePromotion, decision: Decision) -> Refusal | None:
+    """End it once its time is over; silence never approves."""
+    promotion = promotion_named(decision, command.promotion)
+    if isinstance(promotion, Refusal):
+        return promotion
+    if not accepts(promotion.state, Input.EXPIRE):
+        return not_open(promotion.id, promotion.state)
+    until = promotion.expires_at
+    if until is None or decision.at < until:
+        return not_due(promotion.id, at=until)
     judging.reconsider(decision, promotion.id)
     return None
 
@@ -190,6 +87,8 @@ def cancel(command: CancelPromotion, decision: Decision) -> Refusal | None:
         return already_dispatched(promotion.id, promotion.state)
     if not accepts(promotion.state, Input.CANCEL):
         return not_open(promotion.id, promotion.state)
+    if promotion.bundle is not None:
+        return bundle_member(promotion.id, promotion.bundle)
     decision.record(PromotionCancelled(promotion=promotion.id, reason=command.reason))
     return None
 
@@ -218,10 +117,15 @@ def requested(model: Model, event: PromotionRequested, mark: Mark) -> Model:
         version=event.version,
         digest=event.digest,
         incumbent=event.incumbent,
-        requester=mark.actor.id,
+        # Whose report or request it was that set it off did not ask for it.
+        requester=CONDUCTOR if event.automatic else mark.actor.id,
         automatic=event.automatic,
         policy_digest=event.policy_digest,
         requested_at=mark.at,
+        policy=event.policy,
+        expires_at=event.expires_at,
+        bundle=event.bundle,
+        retry_of=event.retry_of,
     )
     model = replace(model, open=(*model.open, promotion.id))
     return changed(model, promotion)
@@ -230,7 +134,8 @@ def requested(model: Model, event: PromotionRequested, mark: Mark) -> Model:
 def evaluated(model: Model, event: GateEvaluated, mark: Mark) -> Model:
     """Remember a gate's last word, so that only changes are recorded."""
     promotion, result = model.promotions[event.promotion], event.result
-    gates = {**promotion.gates, result.gate: (result.status, result.inputs)}
+    said = (result.status, result.inputs, result.recheck_at)
+    gates = {**promotion.gates, result.gate: said}
     return changed(model, replace(promotion, gates=gates))
 
 
@@ -244,6 +149,34 @@ def blocked(model: Model, event: PromotionBlocked, mark: Mark) -> Model:
     return moved(model, event.promotion, Input.CLOSED)
 
 
+def rebound(model: Model, event: PromotionRebound, mark: Mark) -> Model:
+    """Other rules hold: what the gates said before, and waivers of them, are void."""
+    model = moved(model, event.promotion, Input.REBIND)
+    promotion = replace(
+        model.promotions[event.promotion],
+        policy=event.policy,
+        policy_digest=event.to_digest,
+        gates={},
+        moved=model.promotions[event.promotion].moved | {"policy"},
+    )
+    return without_waivers(changed(model, promotion), event.promotion)
+
+
+def rebased(model: Model, event: PromotionRebased, mark: Mark) -> Model:
+    """It is judged against what runs now."""
+    model = moved(model, event.promotion, Input.REBASE)
+    promotion = model.promotions[event.promotion]
+    return changed(
+        model,
+        replace(
+            promotion,
+            incumbent=event.to_version,
+            gates={},
+            moved=promotion.moved | {"incumbent"},
+        ),
+    )
+
+
 def cancelled(model: Model, event: PromotionCancelled, mark: Mark) -> Model:
     """It was withdrawn."""
     return ended(model, event.promotion, Input.CANCEL, mark)
@@ -254,6 +187,16 @@ def rejected(model: Model, event: PromotionRejected, mark: Mark) -> Model:
     return ended(model, event.promotion, Input.REJECT, mark)
 
 
+def expired(model: Model, event: PromotionExpired, mark: Mark) -> Model:
+    """Its time was over."""
+    return ended(model, event.promotion, Input.EXPIRE, mark)
+
+
 def superseded(model: Model, event: PromotionSuperseded, mark: Mark) -> Model:
     """Another one was first."""
     return ended(model, event.promotion, Input.SUPERSEDE, mark)
+
+
+def triggered(model: Model, event: RollbackTriggered, mark: Mark) -> Model:
+    """The rollback stands beside it; the trigger is for the record."""
+    return model

@@ -15,7 +15,11 @@ from rollbook_services.registrar.decision import Decision
 from rollbook_services.registrar.rules import outcome
 from rollbook_services.registrar.rules.known import stage_named, version_named
 from rollbook_services.registrar.rules.version import changed
-from rollbook_services.registrar.state import EVERYWHERE, Mark, Model
+from rollbook_services.registrar.state import (
+    EVERYWHERE,
+    Mark,
+    Model,
+)
 from rollbook_services.registrar.transitions import WAITING
 
 QUARANTINED = "quarantined"
@@ -63,7 +67,9 @@ def release(command: ReleaseVersion, decision: Decision) -> Refusal | None:
     if not lifted:
         barred = ["every stage" if at == EVERYWHERE else at for at in bars]
         return not_quarantined(command.version, barred)
-    if any(decision.actor.id in bars[at].by for at in lifted):
+    person = decision.access.person
+    by = {person(who) for at in lifted for who in bars[at].by}
+    if person(decision.actor.id) in by:
         return self_release(decision.actor.id, command.version)
     decision.record(
         VersionReleased(

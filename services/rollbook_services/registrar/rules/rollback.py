@@ -1,31 +1,50 @@
 """Where does a rollback go, and what does it push aside?"""
 
+from dataclasses import dataclass
+
 from rollbook.catalogue.lane import LaneHeld
 from rollbook.catalogue.parts import PromotionKind
-from rollbook.catalogue.promotion import PromotionRequested, Skipped
+from rollbook.catalogue.promotion import (
+    PromotionRequested,
+    RollbackTriggered,
+    Skipped,
+)
 from rollbook.commands.promotion import RequestRollback
 from rollbook.envelope import ActorKind
-from rollbook.names import StageName, Version
+from rollbook.names import EventId, PromotionId, Reason, StageName, Version
 from rollbook.refusals import Refusal
 from rollbook.standing import (
     already_there,
+    duplicate_request,
     never_succeeded_there,
     nothing_to_roll_back_to,
     slot_taken,
     version_quarantined,
     version_retired,
 )
-from rollbook_services.policy.document import stage_digest
 from rollbook_services.policy.facts import VersionStatus
 from rollbook_services.registrar import judging
 from rollbook_services.registrar.decision import Decision
 from rollbook_services.registrar.rules import dispatch, outcome
 from rollbook_services.registrar.rules.known import stage_named, version_named
-from rollbook_services.registrar.rules.promotion import next_id
-from rollbook_services.registrar.state import Lane, Model, Promotion
+from rollbook_services.registrar.rules.request import next_id, waiting_for
+from rollbook_services.registrar.seeing import incumbent_of, stage_of
+from rollbook_services.registrar.state import (
+    Lane,
+    Model,
+    Promotion,
+)
 from rollbook_services.registrar.transitions import PromotionState
 
 PREEMPTED = "preempted"
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where a rollback goes, and whom it walks past on the way."""
+
+    version: Version
+    walked_over: tuple[Skipped, ...] = ()
 
 
 def request(command: RequestRollback, decision: Decision) -> Refusal | None:
@@ -41,20 +60,80 @@ def request(command: RequestRollback, decision: Decision) -> Refusal | None:
     slot = decision.model.lane(command.stage).slot
     if slot and holder and holder.kind is PromotionKind.ROLLBACK:
         return slot_taken(command.stage, slot.promotion, since=slot.since)
-    found = _target(command, decision)
-    if isinstance(found, Refusal):
-        return found
-    requested = _requested(command, decision, *found)
+    target = _target(command, decision)
+    if isinstance(target, Refusal):
+        return target
+    waits = _is_asked(decision, command.stage, target)
+    if waits is not None and holder is None:
+        return duplicate_request(decision.model.name, waits)
+    is_automatic = decision.actor.kind is ActorKind.SYSTEM
+    requested = _requested(command, decision, target, is_automatic=is_automatic)
     decision.record(requested)
     _hold(command, decision, requested)
     if holder is not None:
         by = requested.promotion
         outcome.abort(decision, holder, PREEMPTED, by_promotion=by)
+    _start(decision, requested)
+    return None
+
+
+def take_back(
+    decision: Decision, failed: Promotion, code: str, inputs: tuple[EventId, ...]
+) -> None:
+    """Go back by rule after a failure: the policy asks, nobody has to be awake.
+
+    Never of a rollback, never over a hold, and only where there is somewhere to go.
+    """
+    word = "failed" if code in outcome.FAULTS_OF_THE_VERSION else "errored"
+    if not _is_wanted(decision, failed, word):
+        return
+    command = RequestRollback(
+        model=decision.model.name,
+        stage=failed.stage,
+        reason=Reason(f"promotion {failed.id} {word}: {code}"[:500]),
+    )
+    target = _target(command, decision)
+    if isinstance(target, Refusal):
+        return
+    if _is_asked(decision, failed.stage, target) is not None:
+        return  # it waits for its gates already
+    requested = _requested(command, decision, target, is_automatic=True)
+    decision.record(requested)
+    decision.record(
+        RollbackTriggered(
+            promotion=requested.promotion,
+            failed_promotion=failed.id,
+            reason_code=code,
+            inputs=inputs,
+            to=target.version,
+        )
+    )
+    _hold(command, decision, requested)
+    _start(decision, requested)
+
+
+def _is_wanted(decision: Decision, failed: Promotion, word: str) -> bool:
+    hold = decision.model.lane(failed.stage).hold
+    if failed.kind is PromotionKind.ROLLBACK or failed.bundle is not None:
+        return False
+    if hold is not None and hold.holds(decision.at):
+        return False
+    return word in stage_of(decision.policy, failed.stage).rollback.when
+
+
+def _start(decision: Decision, requested: PromotionRequested) -> None:
+    """Dispatch it in the same decision: it waits for neither conductor nor queue."""
     judged = judging.reconsider(decision, requested.promotion)
     promotion = decision.model.promotions[requested.promotion]
     if promotion.state is PromotionState.READY:
         dispatch.start(decision, promotion.id, judged)
-    return None
+
+
+def _is_asked(
+    decision: Decision, stage: StageName, target: Target
+) -> PromotionId | None:
+    kind = PromotionKind.ROLLBACK
+    return waiting_for(decision.model, stage, target.version, kind)
 
 
 def _holder(model: Model, stage: StageName) -> Promotion | None:
@@ -62,18 +141,16 @@ def _holder(model: Model, stage: StageName) -> Promotion | None:
     return model.promotions[slot.promotion] if slot else None
 
 
-def _target(
-    command: RequestRollback, decision: Decision
-) -> tuple[Version, tuple[Skipped, ...]] | Refusal:
+def _target(command: RequestRollback, decision: Decision) -> Target | Refusal:
     if command.to is not None:
         refusal = _cannot_go(command.to, command.stage, decision)
-        return refusal or (command.to, ())
+        return refusal or Target(command.to)
     skipped: list[Skipped] = []
     model = decision.model
     for number in _candidates(model, model.lane(command.stage)):
         why = _skip(model, number, command.stage)
         if why is None:
-            return number, tuple(skipped)
+            return Target(number, tuple(skipped))
         skipped.append(Skipped(version=number, why=why))
     tried = [(each.version, each.why) for each in skipped]
     return nothing_to_roll_back_to(command.stage, tried)
@@ -136,25 +213,28 @@ def _skip(model: Model, number: Version, stage: StageName) -> str | None:
 def _requested(
     command: RequestRollback,
     decision: Decision,
-    number: Version,
-    walked_over: tuple[Skipped, ...],
+    target: Target,
+    *,
+    is_automatic: bool,
 ) -> PromotionRequested:
     model, stage = decision.model, command.stage
+    rules = stage_of(decision.policy, stage)
     return PromotionRequested(
         promotion=next_id(model),
         kind=PromotionKind.ROLLBACK,
         stage=stage,
-        version=number,
-        digest=model.versions[number].digest,
-        incumbent=judging.incumbent_of(model, stage).version,
-        automatic=decision.actor.kind is ActorKind.SYSTEM,
+        version=target.version,
+        digest=model.versions[target.version].digest,
+        incumbent=incumbent_of(model, stage).version,
+        automatic=is_automatic,
         policy=decision.policy.name,
-        policy_digest=stage_digest(judging.stage_of(decision.policy, stage)),
-        expires_at=None,
+        policy_digest=rules.digest,
+        expires_at=decision.at + rules.expires_after,
         retry_of=None,
-        walked_over=walked_over,
+        walked_over=target.walked_over,
         reason=command.reason,
         incident=command.incident,
+        bundle=None,
     )
 
 

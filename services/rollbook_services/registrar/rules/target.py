@@ -11,19 +11,18 @@ from rollbook.catalogue.target import (
     TargetFailed,
 )
 from rollbook.commands.target import ReportedState, ReportTarget
-from rollbook.names import EventId, TargetName
 from rollbook.refusals import Refusal, invalid_field, unknown_target
 from rollbook.standing import digest_mismatch, stale_token
-from rollbook_services.policy.document import Stage
 from rollbook_services.registrar.decision import Decision
 from rollbook_services.registrar.rules import lane as lanes
-from rollbook_services.registrar.rules import outcome
-from rollbook_services.registrar.rules.kept import moved
+from rollbook_services.registrar.rules import outcome, progress, underway
 from rollbook_services.registrar.rules.known import stage_named
-from rollbook_services.registrar.state import Lane, Mark, Model, TargetNow
-from rollbook_services.registrar.transitions import RUNNING, Input
-
-APPLIED = "applied"
+from rollbook_services.registrar.state import (
+    Lane,
+    Mark,
+    Model,
+    TargetNow,
+)
 
 
 def report(command: ReportTarget, decision: Decision) -> Refusal | None:
@@ -31,24 +30,37 @@ def report(command: ReportTarget, decision: Decision) -> Refusal | None:
 
     A report that says nothing new, or speaks of an earlier revision, changes nothing.
     """
-    stage = stage_named(decision, command.report.stage)
-    if isinstance(stage, Refusal):
-        return stage
-    lane = decision.model.lane(stage.name)
-    refusal = _speaks_of_another(command.report, stage, lane) or _cannot_be(
-        command, lane
+    lane = decision.model.lane(command.report.stage)
+    refusal = (
+        _is_unknown(command.report, decision, lane)
+        or _speaks_of_another(command.report, lane)
+        or _cannot_be(command, lane)
     )
     if refusal is not None:
         return refusal
     if command.report.revision < lane.revision or _is_known(command, lane):
         return None
-    _conclude(command, decision, stage, decision.record(_event(command)))
+    event = decision.record(_event(command))
+    code = command.reason_code if command.state is ReportedState.UNAPPLIED else None
+    progress.look(decision, command.report.promotion, report=event, code=code)
     return None
 
 
-def _speaks_of_another(said: Report, stage: Stage, lane: Lane) -> Refusal | None:
-    if said.target not in stage.targets:
-        return unknown_target(said.target, stage.name, stage.targets)
+def _is_unknown(said: Report, decision: Decision, lane: Lane) -> Refusal | None:
+    """Hear also those whom the present change is about and a later policy left out."""
+    told = progress.asked(lane)
+    if said.target in told:
+        return None
+    stage = stage_named(decision, said.stage)
+    if isinstance(stage, Refusal):
+        return stage
+    if said.target in stage.targets:
+        return None
+    known = tuple(dict.fromkeys((*stage.targets, *told)))
+    return unknown_target(said.target, stage.name, known)
+
+
+def _speaks_of_another(said: Report, lane: Lane) -> Refusal | None:
     desired = lane.desired
     is_present = (
         desired is not None
@@ -120,37 +132,16 @@ def _event(
             )
 
 
-def _conclude(
-    command: ReportTarget, decision: Decision, stage: Stage, event: EventId
-) -> None:
-    """End the promotion that holds the slot, if this report settles it."""
-    promotion = decision.model.promotions[command.report.promotion]
-    if promotion.state not in RUNNING:
-        return  # late: the report is about the lane only
-    if command.state is ReportedState.UNAPPLIED:
-        code = command.reason_code or "unknown"
-        outcome.fail(decision, promotion, code, (event,))
-        return
-    lane = decision.model.lane(stage.name)
-    if all(_has_applied(lane, target) for target in stage.targets):
-        outcome.succeed(decision, promotion)
-
-
-def _has_applied(lane: Lane, target: TargetName) -> bool:
-    now = lane.targets.get(target)
-    return now is not None and (now.state, now.revision) == (APPLIED, lane.revision)
-
-
 def acknowledged(model: Model, event: TargetAcknowledged, mark: Mark) -> Model:
     """An agent has begun."""
-    model = moved(model, event.report.promotion, Input.ACKNOWLEDGE)
+    model = underway.begun(model, event.report.promotion)
     return _told(model, event.report, "acknowledged", None)
 
 
 def applied(model: Model, event: TargetApplied, mark: Mark) -> Model:
     """A target runs it; who applies has also begun."""
-    model = moved(model, event.report.promotion, Input.ACKNOWLEDGE)
-    return _told(model, event.report, APPLIED, None)
+    model = underway.begun(model, event.report.promotion)
+    return _told(model, event.report, progress.APPLIED, None)
 
 
 def failed(model: Model, event: TargetFailed, mark: Mark) -> Model:

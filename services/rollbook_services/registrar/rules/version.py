@@ -26,7 +26,11 @@ from rollbook.standing import (
 from rollbook_services.policy.facts import VersionStatus
 from rollbook_services.registrar.decision import Decision
 from rollbook_services.registrar.rules.known import version_named
-from rollbook_services.registrar.state import KnownVersion, Mark, Model
+from rollbook_services.registrar.state import (
+    KnownVersion,
+    Mark,
+    Model,
+)
 
 
 def register(command: RegisterVersion, decision: Decision) -> Refusal | None:
@@ -171,6 +175,9 @@ def registered(model: Model, event: VersionRegistered, mark: Mark) -> Model:
         size_bytes=artifact.size_bytes,
         label=event.label,
         producer=event.producer,
+        authors=event.authors,
+        datasets=tuple(each.name for each in event.lineage.datasets),
+        parents=_written(event.lineage),
     )
     labels = model.labels
     return replace(
@@ -181,12 +188,19 @@ def registered(model: Model, event: VersionRegistered, mark: Mark) -> Model:
     )
 
 
+def _written(lineage: Lineage) -> tuple[str, ...]:
+    return tuple(f"{each.model}@{each.version}" for each in lineage.parents)
+
+
 def amended(model: Model, event: VersionAmended, mark: Mark) -> Model:
-    """Remember that the amendment can be amended."""
+    """Remember that the amendment can be amended, and what it corrects."""
     known = model.versions[event.version]
-    return changed(
-        model, event.version, replace(known, amendments=(*known.amendments, mark.id))
-    )
+    known = replace(known, amendments=(*known.amendments, mark.id))
+    if event.fields.lineage is not None:
+        names = tuple(each.name for each in event.fields.lineage.datasets)
+        parents = _written(event.fields.lineage)
+        known = replace(known, datasets=names, parents=parents)
+    return changed(model, event.version, known)
 
 
 def deprecated(model: Model, event: VersionDeprecated, mark: Mark) -> Model:

@@ -1,0 +1,251 @@
+"""What do the gates of a promotion see of a model and of what lies around it?"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from fnmatch import fnmatchcase
+
+from rollbook.catalogue.approval import Bound
+from rollbook.names import (
+    EventId,
+    Principal,
+    PromotionId,
+    StageName,
+    TargetName,
+    Version,
+)
+from rollbook_services.policy.document import Policy
+from rollbook_services.policy.facts import (
+    AboutModel,
+    Champion,
+    Facts,
+    Freeze,
+    LaneNow,
+    LaneStatus,
+    Record,
+    Registered,
+    Waived,
+)
+from rollbook_services.policy.gate import Judged, judge
+from rollbook_services.policy.gates.attestation import Attestation
+from rollbook_services.policy.gates.evidence import Evidence
+from rollbook_services.policy.quorum import binding
+from rollbook_services.policy.stage import Stage
+from rollbook_services.registrar.state import KnownVersion, Lane, Model, Promotion
+from rollbook_services.registrar.surroundings import Context
+
+
+def explain(
+    model: Model, promotion: Promotion, context: Context, as_of: datetime
+) -> list[Judged]:
+    """Judge every gate of a promotion at an instant; records nothing."""
+    stage = stage_of(context.policy, promotion.stage)
+    facts = facts_of(model, promotion, context, as_of)
+    return judge(stage.asked(promotion.kind), facts, as_of, mode=stage.mode)
+
+
+def facts_of(
+    model: Model, promotion: Promotion, context: Context, as_of: datetime
+) -> Facts:
+    """Collect what the gates of a promotion may look at."""
+    stage = stage_of(context.policy, promotion.stage)
+    version = model.versions[promotion.version]
+    bound = bound_of(model, promotion, stage)
+    lanes = model.lanes.items()
+    return Facts(
+        promotion=promotion.id,
+        kind=promotion.kind,
+        stage=promotion.stage,
+        version=promotion.version,
+        requester=promotion.requester,
+        automatic=promotion.automatic,
+        registered=_registered(model, version, promotion.stage),
+        lane=_lane_now(model.lane(promotion.stage), stage),
+        votes=promotion.votes,
+        bound=bound,
+        binding=binding(bound),
+        holders=context.access.holders(as_of),
+        model=AboutModel(model.name, model.tier),
+        persons=context.access.persons,
+        champion=_champion(model, promotion.stage),
+        stays={name: lane.stays for name, lane in lanes},
+        freezes=tuple(freezes_over(context, promotion.stage)),
+        waivers=tuple(_waived(model, promotion)),
+        empty_stages=frozenset(name for name, lane in lanes if lane.desired is None),
+        live_in=frozenset(
+            name
+            for name, lane in lanes
+            if lane.stable and lane.stable[-1].version == promotion.version
+        ),
+        barred=_barred(model, promotion, context),
+        roles_end=context.access.ends(as_of) if promotion.votes else {},
+    )
+
+
+def _registered(model: Model, version: KnownVersion, stage: StageName) -> Registered:
+    return Registered(
+        event=version.registered,
+        digest=version.digest,
+        status=version.status,
+        producer=version.producer,
+        bar=version.bar(stage),
+        proven_in=version.proven_in,
+        label=version.label,
+        authors=version.authors,
+        datasets=version.datasets,
+        parents=version.parents,
+        records=records_of(model, version),
+    )
+
+
+def records_of(model: Model, version: KnownVersion) -> tuple[Record, ...]:
+    """Return a version's live evidence, in the order of the ledger."""
+    known = (model.evidence[each].record for each in version.evidence)
+    return tuple(each for each in known if each is not None)
+
+
+def _lane_now(lane: Lane, stage: Stage) -> LaneNow:
+    return LaneNow(
+        status=status_of(lane, stage),
+        slot=lane.slot.promotion if lane.slot else None,
+        unreported=unreported(lane, stage),
+        hold=lane.hold,
+        dispatched_at=lane.dispatched_at,
+    )
+
+
+def _champion(model: Model, stage: StageName) -> Champion | None:
+    stable = model.lane(stage).stable
+    if not stable:
+        return None
+    number = stable[-1].version
+    known: KnownVersion = model.versions[number]
+    return Champion(number, known.label, records_of(model, known))
+
+
+def freezes_over(context: Context, stage: StageName) -> Iterator[Freeze]:
+    """Return the freezes that cover the lane, open ones and ones to come."""
+    for declared in context.freezes:
+        stages = declared.covers.stages
+        if not stages or stage in stages:
+            yield declared.freeze
+
+
+def covers(patterns: tuple[str, ...], model: str) -> bool:
+    """Tell whether names or patterns cover a model; none named: all are covered."""
+    return not patterns or any(fnmatchcase(model, each) for each in patterns)
+
+
+def _waived(model: Model, promotion: Promotion) -> Iterator[Waived]:
+    for waiver in model.waivers.values():
+        if waiver.promotion == promotion.id:
+            yield from waiver.granted
+
+
+def _barred(
+    model: Model, promotion: Promotion, context: Context
+) -> dict[Principal, str]:
+    """Say which persons may not vote; the nearest relation is the one that is told."""
+    stage = stage_of(context.policy, promotion.stage)
+    version = model.versions[promotion.version]
+    duties, by = stage.separation_of_duties, context.governing.activated_by
+    bars: list[tuple[Principal, str]] = []
+    if by is not None and _is_first_under_it(model, promotion, context):
+        bars += [(by, "activator")]
+    if duties.authors:
+        bars += [(each, "author") for each in version.authors]
+    if duties.producer:
+        bars += [(version.producer, "producer")]
+    if duties.requester:
+        bars += [(promotion.requester, "requester")]
+    persons = context.access.persons
+    return {persons.get(who, who): why for who, why in bars}
+
+
+def _is_first_under_it(model: Model, promotion: Promotion, context: Context) -> bool:
+    since = context.governing.activated_at
+    dispatched = model.lane(promotion.stage).dispatched_at
+    return since is not None and not any(at > since for at in dispatched)
+
+
+def bound_of(model: Model, promotion: Promotion, stage: Stage) -> Bound:
+    """Say what a vote on the promotion is about now."""
+    survives = all(gate.survive_rebase for gate in stage.approvals())
+    survives = survives and bool(stage.approvals())
+    return Bound(
+        digest=promotion.digest,
+        stage=promotion.stage,
+        policy_digest=stage.digest,
+        evidence_set=tuple(sorted(_evidence_that_counts(model, promotion, stage))),
+        incumbent=None if survives else promotion.incumbent,
+        survives_rebase=survives,
+    )
+
+
+def _evidence_that_counts(
+    model: Model, promotion: Promotion, stage: Stage
+) -> Iterator[EventId]:
+    """Name the records the gates ask for; where none asks, any record counts.
+
+    A gate that only warns or observes voids no vote: it changes no dispatch (I21).
+    """
+    asking = [gate for gate in stage.gates if stage.enforces(gate)]
+    kinds = {gate.evidence for gate in asking if isinstance(gate, Evidence)}
+    signed = any(isinstance(gate, Attestation) for gate in asking)
+    for record in records_of(model, model.versions[promotion.version]):
+        asked = record.kind in kinds or (signed and record.attested is not None)
+        if asked or not (kinds or signed):
+            yield record.id
+
+
+def stage_of(policy: Policy, name: StageName) -> Stage:
+    """Return a stage; one that left the policy guards nothing and serves nowhere."""
+    return policy.stage(name) or Stage(name=name)
+
+
+def status_of(lane: Lane, stage: Stage) -> LaneStatus:
+    """Say what a lane accepts."""
+    if lane.slot is not None:
+        return LaneStatus.MOVING
+    if lane.desired is None:
+        return LaneStatus.EMPTY
+    return LaneStatus.INDETERMINATE if unreported(lane, stage) else LaneStatus.SETTLED
+
+
+def unreported(lane: Lane, stage: Stage) -> tuple[TargetName, ...]:
+    """Return the targets that have not said what they run since the last change."""
+    return tuple(
+        name
+        for name in stage.targets
+        if lane.desired is not None and not _is_known(lane, name)
+    )
+
+
+def _is_known(lane: Lane, name: TargetName) -> bool:
+    target = lane.targets.get(name)
+    return (
+        target is not None
+        and target.revision == lane.revision
+        and target.state != "acknowledged"
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Incumbent:
+    """What runs in a lane, for compare-and-set, and which promotion brought it."""
+
+    version: Version | None
+    promotion: PromotionId | None
+    at: datetime | None
+
+
+def incumbent_of(model: Model, stage: StageName) -> Incumbent:
+    """Return the slot holder's version while it moves, else the newest stable one."""
+    lane = model.lane(stage)
+    if lane.slot is not None:
+        holder = model.promotions[lane.slot.promotion]
+        return Incumbent(holder.version, holder.id, lane.slot.since)
+    if lane.stable:
+        top = lane.stable[-1]
+        return Incumbent(top.version, top.promotion, top.since)
+    return Incumbent(None, None, None)
