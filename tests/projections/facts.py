@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from rollbook.catalogue.approval import Bound
@@ -15,6 +15,7 @@ from rollbook.catalogue.lane import (
 )
 from rollbook.catalogue.parts import GateStatus, PromotionKind
 from rollbook.catalogue.promotion import (
+    Deadlines,
     Engine,
     GateEvaluated,
     GateResult,
@@ -23,6 +24,9 @@ from rollbook.catalogue.promotion import (
     PromotionReadied,
     PromotionRequested,
     PromotionSucceeded,
+    Seen,
+    StepCompleted,
+    StepStarted,
     Voter,
 )
 from rollbook.catalogue.target import Report
@@ -30,6 +34,7 @@ from rollbook.event import Event
 from rollbook.names import EventId
 
 POLICY: Final = "sha256:" + "77" * 32
+SEEN: Final = Seen(access=1, policies=0, calendar=0)
 TARGET: Final = "default"
 GATE: Final = "sign-off"
 
@@ -46,6 +51,10 @@ class Asked:
     state: str = "GATING"
     token: int = 0
     votes: dict[str, EventId] = field(default_factory=dict)
+    bundle: int | None = None
+    incident: str | None = None
+    returns_to: str = ""
+    policy_digest: str = POLICY
 
     @property
     def digest(self) -> str:
@@ -74,20 +83,26 @@ def requested(asked: Asked, incumbent: int | None, reason: str) -> Event:
         incumbent=incumbent,
         automatic=False,
         policy="built-in",
-        policy_digest=POLICY,
+        policy_digest=asked.policy_digest,
         expires_at=None,
         retry_of=None,
         walked_over=(),
         reason=reason,
-        incident=None,
+        incident=asked.incident,
+        bundle=asked.bundle,
     )
 
 
 def judged(
-    asked: Asked, gate: str, kind: str, status: GateStatus = GateStatus.PASS
+    asked: Asked,
+    gate: str,
+    kind: str,
+    status: GateStatus = GateStatus.PASS,
+    **said: Any,
 ) -> Event:
     """Let a gate say its word."""
-    return GateEvaluated(promotion=asked.id, result=_result(gate, kind, status))
+    result = _result(gate, kind, status, **said)
+    return GateEvaluated(promotion=asked.id, result=result, seen=SEEN)
 
 
 def readied(asked: Asked) -> Event:
@@ -100,14 +115,16 @@ def bound(asked: Asked) -> Bound:
     return Bound(
         digest=asked.digest,
         stage=asked.stage,
-        policy_digest=POLICY,
+        policy_digest=asked.policy_digest,
         evidence_set=(),
         incumbent=None,
+        survives_rebase=False,
     )
 
 
-def dispatched(asked: Asked) -> list[Event]:
-    """Take the slot and say what should run."""
+def dispatched(asked: Asked, at: datetime, warnings: Sequence[str] = ()) -> list[Event]:
+    """Take the slot and say what should run, and until when that may take."""
+    is_deployed = asked.stage != "development"
     events: list[Event] = [
         PromotionDispatched(
             **asked.lane,
@@ -119,10 +136,15 @@ def dispatched(asked: Asked) -> list[Event]:
                 for who, vote in asked.votes.items()
             ),
             engine=Engine(rules="1"),
+            warnings=tuple(warnings),
+            policy_digest=asked.policy_digest,
+            seen=SEEN,
+            deadlines=_deadlines(at) if is_deployed else None,
+            wake_at=None,
         ),
         SlotTaken(**asked.lane, token=asked.token),
     ]
-    if asked.stage == "development":
+    if not is_deployed:
         return events
     variant = Variant(
         version=asked.version,
@@ -139,7 +161,15 @@ def dispatched(asked: Asked) -> list[Event]:
         targets={TARGET: {"main": 100}},
         previous=None,
     )
-    return [*events, desired]
+    step = StepStarted(
+        promotion=asked.id, wave=0, step=0, weight=100, targets=(TARGET,)
+    )
+    return [*events, desired, step]
+
+
+def completed(asked: Asked) -> Event:
+    """End the only step."""
+    return StepCompleted(promotion=asked.id, wave=0, step=0, stragglers=())
 
 
 def report(asked: Asked, *, seq: int, at: datetime) -> Report:
@@ -177,7 +207,15 @@ def succeeded(asked: Asked, depth: int) -> Sequence[Event]:
     ]
 
 
-def _result(gate: str, kind: str, status: GateStatus) -> GateResult:
+def _deadlines(at: datetime) -> Deadlines:
+    return Deadlines(
+        acknowledge_by=at + timedelta(minutes=5),
+        step_by=at + timedelta(hours=4),
+        end_by=at + timedelta(hours=96),
+    )
+
+
+def _result(gate: str, kind: str, status: GateStatus, **said: Any) -> GateResult:
     asks_people = kind == "approvals" and status is not GateStatus.PASS
     return GateResult(
         gate=gate,
@@ -186,4 +224,5 @@ def _result(gate: str, kind: str, status: GateStatus) -> GateResult:
         status=status,
         detail=f"{kind}: {status}",
         values={"roles": "reviewer"} if asks_people else {},
+        **said,
     )

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Final
 
 from rollbook.catalogue.alias import AliasMoved
@@ -10,7 +11,7 @@ from rollbook.catalogue.approval import (
     ApprovalRejected,
     ApprovalWithdrawn,
 )
-from rollbook.catalogue.evidence import EvidenceRecorded, EvidenceRevoked
+from rollbook.catalogue.evidence import EvidenceRecorded, EvidenceRevoked, Verified
 from rollbook.catalogue.lane import LaneHeld, LaneReleased, SlotReleased
 from rollbook.catalogue.model import ModelRegistered
 from rollbook.catalogue.parts import (
@@ -73,6 +74,10 @@ class Story:
     stacks: dict[str, list[int]] = field(default_factory=dict)
     holds: dict[str, EventId] = field(default_factory=dict)
     evidence: dict[EventId, int] = field(default_factory=dict)
+    waivers: dict[EventId, int] = field(default_factory=dict)
+    """Those that wait for a second person, with their promotion."""
+    reviews: dict[EventId, tuple[int, EventId]] = field(default_factory=dict)
+    """Those that somebody owes, with promotion and waiver."""
 
     @property
     def now(self) -> int:
@@ -157,7 +162,13 @@ class Story:
         scope = Scope(stages=stages)
         self.say(VersionReleased(version=version, scope=scope, reason="ok"), by=BOB)
 
-    def evaluate(self, version: int, on: Dataset | None = None) -> EventId:
+    def evaluate(
+        self,
+        version: int,
+        on: Dataset | None = None,
+        *,
+        verified: Verified | None = None,
+    ) -> EventId:
         """Record evidence."""
         recorded = EvidenceRecorded(
             version=version,
@@ -169,6 +180,7 @@ class Story:
             produced_at=self.ledger.at,
             valid_until=None,
             statement=None,
+            verified=verified,
         )
         id_ = self.say(recorded)
         self.evidence[id_] = version
@@ -199,9 +211,11 @@ class Story:
         *,
         by: Actor = CI_BOT,
         kind: PromotionKind = PromotionKind.FORWARD,
+        bundle: int | None = None,
     ) -> int:
         """Ask for a version; only production asks people."""
         asked = self._ask(version, stage, kind)
+        asked.bundle = bundle
         events = [
             self._requested(asked, "weekly retrain"),
             facts.judged(asked, "quarantine", "quarantine"),
@@ -214,7 +228,9 @@ class Story:
             self.say(*events, facts.readied(asked), by=by)
         return asked.id
 
-    def approve(self, promotion: int, by: Actor = BOB) -> EventId:
+    def approve(
+        self, promotion: int, by: Actor = BOB, *, until: datetime | None = None
+    ) -> EventId:
         """Vote yes, which opens the gate."""
         asked = self.promotions[promotion]
         vote = ApprovalGranted(
@@ -223,7 +239,7 @@ class Story:
             roles=("reviewer",),
             binding=digest("bound"),
             bound_to=facts.bound(asked),
-            valid_until=None,
+            valid_until=until,
             comment="looks good",
         )
         passed = facts.judged(asked, GATE, "approvals")
@@ -263,10 +279,10 @@ class Story:
         self.promotions[promotion].state = "CANCELLED"
         self.say(PromotionCancelled(promotion=promotion, reason="no need"), by=by)
 
-    def dispatch(self, promotion: int) -> None:
+    def dispatch(self, promotion: int, *warnings: str) -> None:
         """Take the slot and say what should run; development ends at once."""
         asked = self.promotions[promotion]
-        events = self._dispatched(asked)
+        events = self._dispatched(asked, *warnings)
         if asked.stage == "development":
             events += self._succeeded(asked)
         self.say(*events, by=CONDUCTOR)
@@ -276,26 +292,26 @@ class Story:
         asked = self.promotions[promotion]
         if asked.state == "DISPATCHED":
             asked.state = "PROGRESSING"
-        self.say(TargetAcknowledged(report=self._report(asked)), by=CONDUCTOR)
+        self.say(TargetAcknowledged(report=self.report(asked)), by=CONDUCTOR)
 
     def apply(self, promotion: int) -> None:
         """Let the agent finish, which ends the promotion well."""
         asked = self.promotions[promotion]
-        applied = TargetApplied(report=self._report(asked))
-        self.say(applied, *self._succeeded(asked), by=CONDUCTOR)
+        applied = TargetApplied(report=self.report(asked))
+        step = [] if asked.state == "VERIFYING" else [facts.completed(asked)]
+        self.say(applied, *step, *self._succeeded(asked), by=CONDUCTOR)
 
     def fail(self, promotion: int) -> None:
         """Let the agent find the version at fault."""
         asked = self.promotions[promotion]
         why: dict[str, Any] = {"reason_code": "load_failed"}
-        version = asked.version
         self.say(
-            TargetFailed(report=self._report(asked), **why, log_uri=None),
-            PromotionFailed(**asked.lane, version=version, **why, inputs=()),
+            TargetFailed(report=self.report(asked), **why, log_uri=None),
+            PromotionFailed(**asked.lane, version=asked.version, **why, inputs=()),
             SlotReleased(**asked.lane, token=asked.token),
             by=CONDUCTOR,
         )
-        self._end(asked, "FAILED")
+        self.end(asked, "FAILED")
 
     def live(self, version: int, stage: str, *, by: Actor = CI_BOT) -> int:
         """Bring a version live, all the way."""
@@ -308,14 +324,17 @@ class Story:
             self.apply(id_)
         return id_
 
-    def roll_back(self, stage: str, to: int, *, by: Actor = ALICE) -> int:
+    def roll_back(
+        self, stage: str, to: int, *, by: Actor = ALICE, incident: str | None = None
+    ) -> int:
         """Ask for a rollback: hold, and dispatch in the same decision."""
         asked = self._ask(to, stage, PromotionKind.ROLLBACK)
+        asked.incident = incident
         events: list[Event] = [self._requested(asked, "latency")]
         if stage in self.slots:
             holder = self.promotions[self.slots[stage]]
             events += facts.pre_empted(holder, asked.id)
-            self._end(holder, "ABORTED")
+            self.end(holder, "ABORTED")
         place = len(events)
         held = LaneHeld(
             stage=stage, by_promotion=asked.id, until=None, reason="latency"
@@ -344,17 +363,18 @@ class Story:
         stack = self.stacks.get(asked.stage)
         return facts.requested(asked, stack[-1] if stack else None, reason)
 
-    def _dispatched(self, asked: Asked) -> list[Event]:
+    def _dispatched(self, asked: Asked, *warnings: str) -> list[Event]:
         asked.state = "DISPATCHED"
         asked.token = self.tokens[asked.stage] = self.tokens.get(asked.stage, 0) + 1
         self.slots[asked.stage] = asked.id
-        return facts.dispatched(asked)
+        return facts.dispatched(asked, self.ledger.at, warnings)
 
-    def _report(self, asked: Asked) -> Report:
+    def report(self, asked: Asked) -> Report:
+        """Let its agent say what runs."""
         return facts.report(asked, seq=self.now, at=self.ledger.at)
 
     def _succeeded(self, asked: Asked) -> Sequence[Event]:
-        self._end(asked, "SUCCEEDED")
+        self.end(asked, "SUCCEEDED")
         stack = self.stacks.setdefault(asked.stage, [])
         if asked.kind is PromotionKind.ROLLBACK and asked.version in stack:
             while stack[-1] != asked.version:
@@ -363,6 +383,7 @@ class Story:
             stack.append(asked.version)
         return facts.succeeded(asked, len(stack))
 
-    def _end(self, asked: Asked, state: str) -> None:
+    def end(self, asked: Asked, state: str) -> None:
+        """Free the lane."""
         asked.state = state
         self.slots.pop(asked.stage, None)

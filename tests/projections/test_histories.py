@@ -1,153 +1,47 @@
 """Do both views hold for every history, at every moment of it?"""
 
-from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from rollbook import catalogue
+from rollbook.catalogue.bundle import BundlesEvent
+from rollbook.catalogue.calendar import CalendarEvent
 from rollbook.catalogue.model import ModelEvent
-from rollbook.catalogue.parts import Lineage, Parent
+from rollbook.catalogue.policy import PoliciesEvent
 from rollbook.event import declared
+from rollbook_projections.compare import dump
 from rollbook_projections.lineage.declaration import LINEAGE
 from rollbook_projections.lineage.queries.blast import blast_radius
 from rollbook_projections.lineage.queries.graph import graph
 from rollbook_projections.lineage.queries.node import find
 from rollbook_projections.stage.declaration import STAGE
 from rollbook_projections.stage.queries import (
+    bundle,
+    calendar,
     changes,
     compare,
+    inbox,
     interval,
     lane,
     model,
+    policy,
     promotion,
     version,
+    waiver,
 )
 from rollbook_projections.view import View
+from tests.projections.deeds import HISTORIES, STAGES, Deed, lived
 from tests.projections.folding import Empty, Folding, empty
-from tests.projections.story import ALICE, BOB, Story, dataset
+from tests.projections.site import COMMANDER, OTHER_OWNER
+from tests.projections.story import ALICE, BOB, dataset
+from tests.support.recorder import BEGIN
 
 __all__ = ["empty"]
 
-STAGES = ("development", "staging", "production")
-Deed = Callable[[Story, int, int], None]
-
-
-def _register(story: Story, a: int, b: int) -> None:
-    parents = [Parent(model=story.model, version=a % story.versions + 1)][: b % 2]
-    datasets = (dataset("tx", a % 3),)
-    story.version(lineage=Lineage(parents=tuple(parents), datasets=datasets))
-
-
-def _amend(story: Story, a: int, b: int) -> None:
-    lineage = Lineage(datasets=(dataset("tx", b % 3),)) if b % 2 else None
-    story.amend(a % story.versions + 1, lineage=lineage, description=f"said {b}")
-
-
-def _evidence(story: Story, a: int, b: int) -> None:
-    if b % 3 == 0 and story.evidence:
-        story.revoke(list(story.evidence)[a % len(story.evidence)])
-    else:
-        story.evaluate(a % story.versions + 1, on=dataset("holdout", b % 2))
-
-
-def _quarantine(story: Story, a: int, b: int) -> None:
-    act = story.quarantine if b % 2 else story.release
-    act(a % story.versions + 1, *STAGES[: b % 3])
-
-
-def _request(story: Story, a: int, b: int) -> None:
-    story.request(a % story.versions + 1, STAGES[b % 3], by=(ALICE, BOB)[a % 2])
-
-
-def _vote(story: Story, a: int, b: int) -> None:
-    asked = [each for each in story.promotions.values() if each.stage == STAGES[2]]
-    waiting = [each for each in asked if each.state == "GATING"]
-    ready = [each for each in asked if each.state == "READY" and BOB.id in each.votes]
-    if waiting and b % 3:
-        chosen = waiting[a % len(waiting)].id
-        (story.reject if b % 5 == 1 else story.approve)(chosen)
-    elif ready:
-        story.withdraw(ready[a % len(ready)].id)
-
-
-def _dispatch(story: Story, a: int, b: int) -> None:
-    ready = [
-        each.id
-        for each in story.promotions.values()
-        if each.state == "READY" and each.stage not in story.slots
-    ]
-    if ready:
-        (story.cancel if b % 7 == 0 else story.dispatch)(ready[a % len(ready)])
-
-
-def _report(story: Story, a: int, b: int) -> None:
-    holders = sorted(story.slots.values())
-    if holders:
-        act = (story.acknowledge, story.apply, story.apply, story.fail)[b % 4]
-        act(holders[a % len(holders)])
-
-
-def _go_live(story: Story, a: int, b: int) -> None:
-    stage = STAGES[b % 3]
-    if stage not in story.slots:
-        story.live(a % story.versions + 1, stage)
-
-
-def _roll_back(story: Story, a: int, b: int) -> None:
-    found = [stage for stage in STAGES[1:] if len(story.stacks.get(stage, [])) > 1]
-    if found:
-        stage = found[a % len(found)]
-        back = story.roll_back(stage, story.stacks[stage][-2])
-        if b % 3:
-            story.apply(back)
-
-
-def _hold(story: Story, a: int, b: int) -> None:
-    stage = STAGES[a % 3]
-    (story.unhold if stage in story.holds else story.hold)(stage)
-
-
-def _point(story: Story, a: int, b: int) -> None:
-    story.point("champion", a % story.versions + 1 if b % 4 else None)
-
-
-DEEDS: tuple[Deed, ...] = (
-    _register,
-    _amend,
-    _evidence,
-    _quarantine,
-    _request,
-    _request,
-    _vote,
-    _vote,
-    _dispatch,
-    _dispatch,
-    _report,
-    _report,
-    _report,
-    _go_live,
-    _go_live,
-    _go_live,
-    _roll_back,
-    _roll_back,
-    _hold,
-    _point,
-)
-NUMBERS = st.integers(0, 20)
-HISTORIES = st.lists(
-    st.tuples(st.sampled_from(DEEDS), NUMBERS, NUMBERS), min_size=12, max_size=30
-)
-
-
-def _lived(deeds: list[tuple[Deed, int, int]]) -> Story:
-    story = Story().begun()
-    story.version(lineage=Lineage(datasets=(dataset("tx"),)))
-    story.version()
-    for deed, a, b in deeds:
-        deed(story, a, b)
-    return story
+LATER = BEGIN + timedelta(hours=2)
 
 
 def _asked_of_stage(view: View) -> list[Any]:
@@ -164,7 +58,19 @@ def _asked_of_stage(view: View) -> list[Any]:
         promotion.promotions(view),
         promotion.promotions(view, open_only=True),
         [promotion.promotion(view, name, number) for number in (1, 2, 3)],
-        promotion.inbox(view, BOB.id, ["reviewer"]),
+        [
+            inbox.inbox(view, who.id, who.roles, now=LATER)
+            for who in (ALICE, BOB, COMMANDER, OTHER_OWNER)
+        ],
+        waiver.waivers(view, now=LATER),
+        waiver.reviews(view, now=LATER),
+        policy.policies(view),
+        [policy.policy(view, f"policy{number}") for number in (0, 1)],
+        [policy.resolve(view, f"policy{number}", "active") for number in (0, 1)],
+        calendar.freezes(view, now=LATER),
+        calendar.freezes(view, now=LATER, open_only=True, stage="staging"),
+        bundle.bundles(view),
+        bundle.bundle(view, 1),
         interval.intervals(view, name),
         interval.stable_before(view, name, "staging", 1),
         compare.compare(view, name, 1, 2),
@@ -193,7 +99,7 @@ PATIENT = settings(
 def test_intervals_have_neither_gap_nor_overlap(
     empty: Empty, deeds: list[tuple[Deed, int, int]]
 ) -> None:
-    story = _lived(deeds)
+    story = lived(deeds)
     with empty() as connection:
         view = Folding(STAGE, connection).take(story.ledger.messages).view()
         found = {stage: interval.intervals(view, "fraud", stage) for stage in STAGES}
@@ -224,7 +130,7 @@ def test_intervals_have_neither_gap_nor_overlap(
 def test_the_stage_view_as_of_an_event_is_the_view_right_after_it(
     empty: Empty, deeds: list[tuple[Deed, int, int]], data: st.DataObject
 ) -> None:
-    story = _lived(deeds)
+    story = lived(deeds)
     moments = data.draw(st.sets(st.integers(1, story.now), min_size=1, max_size=4))
     with empty() as connection:
         folding = Folding(STAGE, connection)
@@ -242,7 +148,7 @@ def test_the_stage_view_as_of_an_event_is_the_view_right_after_it(
 def test_the_lineage_view_as_of_an_event_is_the_view_right_after_it(
     empty: Empty, deeds: list[tuple[Deed, int, int]], data: st.DataObject
 ) -> None:
-    story = _lived(deeds)
+    story = lived(deeds)
     moments = data.draw(st.sets(st.integers(1, story.now), min_size=1, max_size=4))
     with empty() as connection:
         folding = Folding(LINEAGE, connection)
@@ -260,7 +166,7 @@ def test_the_lineage_view_as_of_an_event_is_the_view_right_after_it(
 def test_changes_are_what_two_moments_do_not_share(
     empty: Empty, deeds: list[tuple[Deed, int, int]], data: st.DataObject
 ) -> None:
-    story = _lived(deeds)
+    story = lived(deeds)
     start = data.draw(st.integers(1, story.now))
     end = data.draw(st.integers(start, story.now))
     with empty() as connection:
@@ -288,8 +194,28 @@ def _essence(part: dict[str, Any] | None) -> Any:
     return part.get("version") or part.get("promotion"), part.get("id")
 
 
-def test_every_event_of_a_model_changes_the_stage_view() -> None:
+@PATIENT
+@given(deeds=HISTORIES, stops=st.sets(st.integers(1, 60)))
+def test_the_stage_view_is_the_same_in_whatever_batches_it_follows(
+    empty: Empty, deeds: list[tuple[Deed, int, int]], stops: set[int]
+) -> None:
+    story = lived(deeds)
+    messages = story.ledger.messages
+    with empty() as connection:
+        folding = Folding(STAGE, connection)
+        for stop in sorted(stops):
+            folding.take(messages[:stop])
+        folding.take(messages)
+        followed = list(dump(connection, STAGE))
+    with empty() as connection:
+        Folding(STAGE, connection).take(messages)
+        assert list(dump(connection, STAGE)) == followed
+    assert not [line for name, line in followed if name == "halted"]
+
+
+def test_every_event_that_views_are_asked_about_changes_the_stage_view() -> None:
     catalogue.load()
-    names = {event.recorded_as for event in ModelEvent.__args__}
-    assert set(STAGE.handlers) == names
+    kinds = (ModelEvent, PoliciesEvent, CalendarEvent, BundlesEvent)
+    names = {event.recorded_as for kind in kinds for event in kind.__args__}
+    assert set(STAGE.handlers) == names | {"identity.linked"}
     assert set(LINEAGE.handlers) < set(declared())

@@ -37,7 +37,9 @@ def recorded(
             "command_id": raw["commandid"],
             "correlation": raw["correlationid"],
             "causation": raw.get("causationid"),
-            "reason": _text(look("reason") or look("comment")),
+            "reason": _text(
+                look("reason") or look("comment") or look("notes") or look("message")
+            ),
             "body": message.body,
         },
     )
@@ -84,7 +86,7 @@ HANDLERS: Final[Mapping[str, Handler]] = {
 
 AUDIT: Final = Projection(
     name="audit",
-    version=1,
+    version=2,
     metadata=METADATA,
     handlers=HANDLERS,
     every=recorded,

@@ -3,28 +3,43 @@
 from typing import Final
 
 from rollbook_projections.projection import Projection
+from rollbook_projections.stage import tables
 from rollbook_projections.stage.handlers import (
+    access,
     approval,
+    bundle,
+    calendar,
     evidence,
     lane,
     model,
+    policy,
     promotion,
     target,
+    underway,
     version,
+    waiver,
 )
-from rollbook_projections.stage.tables import METADATA
+from rollbook_projections.stage.tables.metadata import METADATA
+
+tables.load()
 
 STAGE: Final = Projection(
     name="stage",
-    version=1,
+    version=2,
     metadata=METADATA,
     handlers={
         **model.HANDLERS,
         **version.HANDLERS,
         **evidence.HANDLERS,
         **promotion.HANDLERS,
+        **underway.HANDLERS,
         **approval.HANDLERS,
+        **waiver.HANDLERS,
         **lane.HANDLERS,
         **target.HANDLERS,
+        **policy.HANDLERS,
+        **calendar.HANDLERS,
+        **bundle.HANDLERS,
+        **access.HANDLERS,
     },
 )

@@ -16,7 +16,10 @@ from rollbook_projections.audit.handlers import AUDIT
 from rollbook_projections.audit.queries import Filter
 from rollbook_projections.database import Database, open_database
 from rollbook_projections.projector import Projector
+from tests.projections import change
 from tests.projections.counting import moved, registered
+from tests.projections.site import COMMANDER, Site, member
+from tests.projections.story import BOB, Story
 from tests.support.recorder import BEGIN, Recorder, person
 
 ALICE = person("a", "reviewer")
@@ -175,6 +178,52 @@ async def test_a_token_is_known_until_now_and_as_it_was(database_url: str) -> No
     assert (then["roles"], then["revoked_at"]) == (["agent"], None)
     assert then["place"] == {"stage": "production", "target": "default"}
     assert (now["revoked_by"], now["revoked_reason"]) == (ALICE.id, "lost")
+
+
+def beside_the_models() -> Site:
+    """Let a policy, a freeze, a bundle, a person and a waiver come into being."""
+    story = Story().begun()
+    story.version()
+    id_ = story.request(1, "production")
+    site = Site(story)
+    site.propose("tier1", by=ALICE)
+    site.freeze(stages=("production",))
+    number = site.bundle(member("fraud", 1, 1), member("churn", 1, 1))
+    site.cancel(number)
+    site.link(ALICE, BOB)
+    waiver = change.ask_to_waive(story, id_, by=BOB)
+    review = change.waive(story, id_, waiver, asked_by=BOB, by=ALICE)
+    change.close_review(story, review, by=ALICE)
+    change.refuse_vote(story, id_, by=BOB)
+    return site
+
+
+@pytest.mark.parametrize(
+    ("wanted", "who", "why"),
+    [
+        (Filter(type="policy.*"), ALICE.id, "stricter"),
+        (Filter(type="freeze.*"), COMMANDER.id, "year end"),
+        (Filter(type="bundle.requested"), BOB.id, "they belong together"),
+        (Filter(type="bundle.cancelled"), "rollbook:conductor", "no need"),
+        (Filter(type="identity.*"), ALICE.id, "two accounts"),
+        (Filter(type="waiver.*", promotion=1), BOB.id, "payments fail"),
+        (Filter(type="gate.waived", model="fraud"), ALICE.id, "payments fail"),
+        (Filter(type="review.closed"), ALICE.id, "the incident was real"),
+        (Filter(text="does not judge"), BOB.id, "the requester does not judge it"),
+    ],
+)
+async def test_what_happens_beside_the_models_says_who_when_and_why(
+    database_url: str, wanted: Filter, who: str, why: str
+) -> None:
+    site = beside_the_models()
+    async with audited(database_url, site.story.ledger) as database:
+        [found] = await database.read(queries.events, wanted)
+        told = Filter(correlation=found["correlation"], since=found["seq"])
+        assert found in await database.read(queries.events, told)
+        same = Filter(actor=who, since=datetime.fromisoformat(found["at"]))
+        assert found in await database.read(queries.events, same)
+    assert found["actor"] == who
+    assert found["reason"].startswith(why)
 
 
 async def test_what_a_newer_release_wrote_is_kept_and_found(database_url: str) -> None:

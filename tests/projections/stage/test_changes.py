@@ -2,7 +2,9 @@
 
 from rollbook_projections.stage.declaration import STAGE
 from rollbook_projections.stage.queries.changes import changes
+from tests.projections import change
 from tests.projections.folding import Empty, told
+from tests.projections.site import Site, member
 from tests.projections.story import Story
 
 
@@ -28,6 +30,29 @@ def test_what_differs_is_told_before_and_after(empty: Empty) -> None:
     assert list(told_["versions", "fraud", 1]["after"]) == ["quarantine"]
     assert told_["promotions", "fraud", 2]["after"]["state"] == "SUCCEEDED"
     assert ("promotions", "fraud", 1) not in told_
+
+
+def test_rules_freezes_and_waivers_differ_too_but_not_of_one_model(
+    empty: Empty,
+) -> None:
+    story = Story().begun()
+    story.version()
+    id_ = story.request(1, "production")
+    site = Site(story)
+    lifted = site.freeze()
+    start = story.now
+    site.lift(lifted)
+    site.activate(site.propose("tier1"))
+    change.ask_to_waive(story, id_)
+    site.bundle(member("fraud", 1, 1), member("churn", 1, 1))
+    with empty() as connection:
+        view = told(STAGE, connection, story)
+        found = {each["table"]: each for each in changes(view, start, story.now)}
+        own = changes(view, start, story.now, model="fraud")
+    assert set(found) == {"freezes", "policies", "waivers", "bundles"}
+    assert found["freezes"]["before"] == {"lifted_at": None}
+    assert found["policies"]["key"] == {"policy": "tier1"}
+    assert [each["table"] for each in own] == ["waivers"]
 
 
 def test_what_came_back_is_no_difference(empty: Empty) -> None:

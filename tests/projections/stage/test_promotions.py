@@ -1,8 +1,13 @@
 """Does the view know why a promotion waits, for whom, and how it ended?"""
 
+from datetime import datetime, timedelta
+
+from rollbook.catalogue.evidence import Verified
+from rollbook.catalogue.parts import GateStatus
 from rollbook_projections.stage.declaration import STAGE
-from rollbook_projections.stage.queries.promotion import inbox, promotion, promotions
+from rollbook_projections.stage.queries.promotion import promotion, promotions
 from rollbook_projections.stage.queries.version import version
+from tests.projections import change, facts
 from tests.projections.folding import Empty, told
 from tests.projections.story import ALICE, BOB, Story
 from tests.support.recorder import person
@@ -63,6 +68,52 @@ def test_a_gate_shows_its_latest_word(empty: Empty) -> None:
     assert before["votes"] == []
 
 
+def test_a_gate_that_says_the_same_again_has_said_it_before(empty: Empty) -> None:
+    story = _two_versions()
+    id_ = story.request(1, "production")
+    at = story.ledger.at
+    story.say(facts.judged(story.promotions[id_], "quarantine", "quarantine"))
+    with empty() as connection:
+        shown = promotion(told(STAGE, connection, story), "fraud", id_)
+    assert shown is not None
+    assert datetime.fromisoformat(shown["gates"][0]["at"]) == at
+
+
+def test_a_rollback_names_the_incident_that_made_it_necessary(empty: Empty) -> None:
+    story = _two_versions()
+    story.live(1, "staging")
+    story.live(2, "staging")
+    id_ = story.roll_back("staging", 1, incident="INC-9")
+    with empty() as connection:
+        shown = promotion(told(STAGE, connection, story), "fraud", id_)
+    assert shown is not None
+    assert shown["incident"] == "INC-9"
+
+
+def test_a_waived_gate_names_its_waiver_and_when_it_is_looked_at_again(
+    empty: Empty,
+) -> None:
+    story = _two_versions()
+    id_ = story.request(1, "production")
+    waiver = change.ask_to_waive(story, id_)
+    change.waive(story, id_, waiver)
+    until = story.ledger.at + timedelta(hours=1)
+    asked = story.promotions[id_]
+    said = {"waiver": waiver, "recheck_at": until}
+    story.say(facts.judged(asked, "soak", "soak", GateStatus.WAIVED, **said))
+    waived = story.now
+    story.say(facts.judged(asked, "soak", "soak", GateStatus.PASS))
+    with empty() as connection:
+        view = told(STAGE, connection, story)
+        then, now = (promotion(view.at(at), "fraud", id_) for at in (waived, None))
+    assert then is not None
+    assert now is not None
+    gate, later = then["gates"][-1], now["gates"][-1]
+    assert (gate["status"], gate["waiver"]) == ("waived", waiver)
+    assert datetime.fromisoformat(gate["recheck_at"]) == until
+    assert (later["status"], later["waiver"]) == ("pass", None)
+
+
 def test_a_rejection_ends_the_promotion_and_keeps_the_words(empty: Empty) -> None:
     story = _two_versions()
     id_ = story.request(1, "production")
@@ -113,47 +164,12 @@ def test_promotions_are_found_by_lane_state_and_whether_they_are_open(
     assert older == everything[1:]
 
 
-def test_the_inbox_says_who_is_barred_and_why(empty: Empty) -> None:
-    story = _two_versions()
-    mine = story.request(2, "production", by=BOB)
-    voted = story.request(1, "production")
-    story.approve(voted, by=CAROL)
-    story.withdraw(voted, by=CAROL)
-    with empty() as connection:
-        view = told(STAGE, connection, story)
-        cards = {
-            who.id: {
-                card["promotion"]: card["barred"]
-                for card in inbox(view, who.id, ["reviewer"])
-            }
-            for who in (ALICE, BOB, CAROL)
-        }
-        strangers = {card["barred"] for card in inbox(view, "svc:other", ["viewer"])}
-    assert strangers == {"role"}
-    assert cards[ALICE.id] == {mine: "producer", voted: None}
-    assert cards[BOB.id] == {mine: "requester", voted: None}
-    assert cards[CAROL.id] == {mine: None, voted: None}
-
-
-def test_the_inbox_is_empty_once_the_gate_is_open_or_the_promotion_over(
-    empty: Empty,
-) -> None:
-    story = _two_versions()
-    approved = story.request(1, "production")
-    rejected = story.request(2, "production")
-    waiting = story.now
-    story.approve(approved)
-    story.reject(rejected)
-    with empty() as connection:
-        view = told(STAGE, connection, story)
-        before, now = inbox(view.at(waiting), CAROL.id, ()), inbox(view, CAROL.id, ())
-    assert [card["promotion"] for card in before] == [approved, rejected]
-    assert now == []
-
-
 def test_votes_are_bound_to_the_live_evidence(empty: Empty) -> None:
     story = _two_versions()
-    first, second = story.evaluate(1), story.evaluate(1)
+    signed = Verified(
+        kid="ed25519:" + "0" * 16, issuer="ci-main", predicate_type="https://slsa.dev"
+    )
+    first, second = story.evaluate(1), story.evaluate(1, verified=signed)
     story.evaluate(2)
     id_ = story.request(1, "production")
     story.revoke(first)
@@ -161,3 +177,86 @@ def test_votes_are_bound_to_the_live_evidence(empty: Empty) -> None:
         shown = promotion(told(STAGE, connection, story), "fraud", id_)
     assert shown is not None
     assert shown["evidence_set"] == [second]
+    assert shown["evidence"] == [
+        {"evidence": second, "kind": "evaluation", "verified": True}
+    ]
+
+
+def test_a_wish_for_changes_and_a_refused_vote_are_kept_with_their_words(
+    empty: Empty,
+) -> None:
+    story = _two_versions()
+    id_ = story.request(1, "production", by=ALICE)
+    story.approve(id_, by=BOB)
+    change.ask_for_changes(story, id_, by=BOB)
+    change.refuse_vote(story, id_, by=ALICE)
+    with empty() as connection:
+        shown = promotion(told(STAGE, connection, story), "fraud", id_)
+    assert shown is not None
+    yes, changes, refused = shown["votes"]
+    assert (yes["vote"], yes["live"]) == ("approve", False)
+    assert (changes["vote"], changes["live"]) == ("request-changes", True)
+    assert changes["comment"] == "name the data set"
+    assert (refused["vote"], refused["live"]) == ("approve", False)
+    assert (refused["voter"], refused["refused"]) == (ALICE.id, "self_approval")
+    assert "somebody else must vote" in refused["comment"]
+
+
+def test_a_later_vote_takes_the_place_of_the_voters_own_and_of_no_other(
+    empty: Empty,
+) -> None:
+    story = _two_versions()
+    id_ = story.request(1, "production")
+    for voter in (BOB, CAROL, BOB):
+        story.approve(id_, by=voter)
+    with empty() as connection:
+        shown = promotion(told(STAGE, connection, story), "fraud", id_)
+    assert shown is not None
+    assert [vote["live"] for vote in shown["votes"]] == [False, True, True]
+
+
+def test_other_rules_void_every_vote_and_the_promotion_waits_again(
+    empty: Empty,
+) -> None:
+    story = _two_versions()
+    id_ = story.request(1, "production")
+    story.approve(id_)
+    before = story.now
+    change.rebind(story, id_, "tier1")
+    with empty() as connection:
+        view = told(STAGE, connection, story)
+        then, now = (promotion(view.at(at), "fraud", id_) for at in (before, None))
+    assert then is not None
+    assert now is not None
+    assert (then["state"], then["policy"]) == ("READY", "built-in")
+    assert then["votes"][0]["live"]
+    assert (now["state"], now["policy"]) == ("GATING", "tier1")
+    assert now["policy_digest"] == story.promotions[id_].policy_digest
+    assert now["readied_at"] is None
+    [vote] = now["votes"]
+    assert (vote["live"], vote["voided_by"]) == (False, "policy")
+
+
+def test_another_incumbent_voids_the_votes_that_were_about_the_old_one(
+    empty: Empty,
+) -> None:
+    story = _two_versions()
+    id_ = story.request(1, "production")
+    story.approve(id_)
+    change.rebase(story, id_, to=2)
+    with empty() as connection:
+        shown = promotion(told(STAGE, connection, story), "fraud", id_)
+    assert shown is not None
+    assert (shown["state"], shown["incumbent"]) == ("GATING", 2)
+    assert [vote["voided_by"] for vote in shown["votes"]] == ["incumbent"]
+
+
+def test_what_nobody_opened_in_time_is_expired(empty: Empty) -> None:
+    story = _two_versions()
+    id_ = story.request(1, "production")
+    change.expire(story, id_)
+    with empty() as connection:
+        view = told(STAGE, connection, story)
+        [shown] = promotions(view, state="EXPIRED")
+        assert promotions(view, open_only=True) == []
+    assert shown["ended_seq"] == story.now

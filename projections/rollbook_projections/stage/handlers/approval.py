@@ -28,8 +28,19 @@ def withdrawn(rows: Rows, envelope: Envelope[Data]) -> None:
     rows.put("votes", {**vote, "withdrawn_at": time_of(envelope)})
 
 
+def changes_requested(rows: Rows, envelope: Envelope[Data]) -> None:
+    """Keep what somebody wants first."""
+    _vote(rows, envelope, "request-changes")
+
+
+def refused(rows: Rows, envelope: Envelope[Data]) -> None:
+    """Keep a vote that never counted, and why."""
+    _vote(rows, envelope, envelope.event["vote"])
+
+
 def _vote(rows: Rows, envelope: Envelope[Data], vote: str) -> None:
     data = envelope.event
+    say = data.get  # not every kind of vote says all of this
     rows.put(
         "votes",
         {
@@ -39,14 +50,17 @@ def _vote(rows: Rows, envelope: Envelope[Data], vote: str) -> None:
             "vote": vote,
             "gate": data["gate"],
             "voter": envelope.actor.id,
-            "roles": data["roles"],
-            "binding": data["binding"],
-            "bound_to": data["bound_to"],
-            "valid_until": data.get("valid_until"),
-            "comment": data["comment"],
+            "roles": say("roles"),
+            "binding": say("binding"),
+            "bound_to": say("bound_to"),
+            "valid_until": say("valid_until"),
+            "comment": say("comment") or say("message"),
             "voted_at": time_of(envelope),
             "voted_seq": rows.sequence,
             "withdrawn_at": None,
+            "voided_at": None,
+            "voided_by": None,
+            "refused": say("reason_code"),
         },
     )
 
@@ -55,4 +69,6 @@ HANDLERS: Final[Mapping[str, Handler]] = {
     "approval.granted": granted,
     "approval.rejected": rejected,
     "approval.withdrawn": withdrawn,
+    "approval.changes_requested": changes_requested,
+    "approval.refused": refused,
 }

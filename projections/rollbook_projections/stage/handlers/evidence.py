@@ -27,6 +27,7 @@ def recorded(rows: Rows, envelope: Envelope[Data]) -> None:
             "produced_at": data["produced_at"],
             "valid_until": data["valid_until"],
             "statement": data["statement"],
+            "verified": data["verified"],
             "recorded_by": envelope.actor.id,
             "recorded_at": time_of(envelope),
             "recorded_seq": rows.sequence,

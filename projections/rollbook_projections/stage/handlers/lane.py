@@ -158,7 +158,7 @@ def _unreported(model: str, stage: str, target: str) -> dict[str, Any]:
 def _interval(
     sequence: int, at: str, promotion: dict[str, Any], data: Data
 ) -> dict[str, Any]:
-    voters = promotion["voters"]
+    voters = promotion["voters"] or ()
     return {
         "model": promotion["model"],
         "stage": data["stage"],

@@ -9,20 +9,21 @@ from rollbook_projections.projection import Handler
 from rollbook_projections.reading import model_of, spoken_of, time_of
 from rollbook_projections.rows import Rows
 from rollbook_projections.stage.handlers.lane import lane
+from rollbook_projections.stage.handlers.underway import begin
 
 _UNTOUCHED: Final[dict[str, Any]] = {
     "readied_at": None,
     "dispatched_at": None,
     "dispatched_seq": None,
     "token": None,
-    "voters": [],
+    "voters": None,
     "ended_at": None,
     "ended_seq": None,
     "ended_by": None,
     "reason_code": None,
     "end_reason": None,
     "by_promotion": None,
-    "inputs": [],
+    "inputs": None,
 }
 
 
@@ -49,7 +50,9 @@ def requested(rows: Rows, envelope: Envelope[Data]) -> None:
             "policy_digest": data["policy_digest"],
             "expires_at": data["expires_at"],
             "retry_of": data["retry_of"],
-            "walked_over": data["walked_over"],
+            "walked_over": data["walked_over"] or None,
+            "incident": data["incident"],
+            "bundle": data["bundle"],
             "state": "GATING",
             "requested_at": time_of(envelope),
             "requested_seq": rows.sequence,
@@ -66,12 +69,25 @@ def gate_evaluated(rows: Rows, envelope: Envelope[Data]) -> None:
 
 def readied(rows: Rows, envelope: Envelope[Data]) -> None:
     """Let a promotion wait for its slot."""
-    _change(rows, envelope, {"state": "READY", "readied_at": time_of(envelope)})
+    change(rows, envelope, {"state": "READY", "readied_at": time_of(envelope)})
 
 
 def blocked(rows: Rows, envelope: Envelope[Data]) -> None:
     """Let a promotion wait for its gates again."""
-    _change(rows, envelope, {"state": "GATING", "readied_at": None})
+    change(rows, envelope, {"state": "GATING", "readied_at": None})
+
+
+def rebound(rows: Rows, envelope: Envelope[Data]) -> None:
+    """Judge by other rules from here on; votes cast under the old ones are void."""
+    data = envelope.event
+    rules = {"policy": data["policy"], "policy_digest": data["to_digest"]}
+    _begin_again(rows, envelope, rules, why="policy")
+
+
+def rebased(rows: Rows, envelope: Envelope[Data]) -> None:
+    """Measure against what runs there now."""
+    incumbent = {"incumbent": envelope.event["to_version"]}
+    _begin_again(rows, envelope, incumbent, why="incumbent")
 
 
 def dispatched(rows: Rows, envelope: Envelope[Data]) -> None:
@@ -79,7 +95,7 @@ def dispatched(rows: Rows, envelope: Envelope[Data]) -> None:
     data = envelope.event
     for result in data["gates"]:
         _judge(rows, envelope, data["promotion"], result)
-    _change(
+    change(
         rows,
         envelope,
         {
@@ -87,7 +103,25 @@ def dispatched(rows: Rows, envelope: Envelope[Data]) -> None:
             "dispatched_at": time_of(envelope),
             "dispatched_seq": rows.sequence,
             "token": data["token"],
-            "voters": data["voters"],
+            "voters": data["voters"] or None,
+        },
+    )
+    begin(rows, envelope)
+
+
+def triggered(rows: Rows, envelope: Envelope[Data]) -> None:
+    """Note what a rollback takes back; its request may come after this."""
+    data = envelope.event
+    rows.put(
+        "rollback_triggers",
+        {
+            "model": model_of(envelope),
+            "promotion": data["promotion"],
+            "failed_promotion": data["failed_promotion"],
+            "reason_code": data["reason_code"],
+            "inputs": data["inputs"] or None,
+            "to_version": data["to"],
+            "triggered_at": time_of(envelope),
         },
     )
 
@@ -105,34 +139,50 @@ def ended(state: str) -> Handler:
             "reason_code": data.get("reason_code"),
             "end_reason": data.get("reason"),
             "by_promotion": data.get("superseded_by") or data.get("by_promotion"),
-            "inputs": data.get("inputs", []),
+            "inputs": data.get("inputs") or None,
         }
-        _change(rows, envelope, changed)
+        change(rows, envelope, changed)
 
     return end
 
 
-def _change(rows: Rows, envelope: Envelope[Data], changed: dict[str, Any]) -> None:
+def change(rows: Rows, envelope: Envelope[Data], changed: dict[str, Any]) -> None:
+    """Change the row of the promotion that an event speaks of."""
     key = model_of(envelope), envelope.event["promotion"]
     rows.put("promotions", {**spoken_of(rows, envelope, "promotions", *key), **changed})
 
 
+def _begin_again(
+    rows: Rows, envelope: Envelope[Data], changed: dict[str, Any], *, why: str
+) -> None:
+    change(rows, envelope, {**changed, "state": "GATING", "readied_at": None})
+    key = model_of(envelope), envelope.event["promotion"]
+    for approval in envelope.event["voided"]:
+        vote = spoken_of(rows, envelope, "votes", *key, approval)
+        voided = {"voided_at": time_of(envelope), "voided_by": why}
+        rows.put("votes", {**vote, **voided})
+
+
 def _judge(rows: Rows, envelope: Envelope[Data], promotion: int, result: Data) -> None:
-    model = model_of(envelope)
+    model, gate, at = model_of(envelope), result["gate"], time_of(envelope)
+    before = rows.get("gates", model, promotion, gate)
     word = {
+        "model": model,
+        "promotion": promotion,
+        "gate": gate,
         "kind": result["kind"],
         "mode": result["mode"],
         "status": result["status"],
         "detail": result["detail"],
-        "inputs": result["inputs"],
-        "said": result["values"],
+        "inputs": result["inputs"] or None,
+        "said": result["values"] or None,
+        "recheck_at": result.get("recheck_at"),  # older events do not say
+        "waiver": result.get("waiver"),
+        "first_seq": rows.sequence if before is None else before["first_seq"],
+        "at": at if before is None else before["at"],
     }
-    before = rows.get("gates", model, promotion, result["gate"])
-    if before is not None and all(before[name] == word[name] for name in word):
-        return
-    key = {"model": model, "promotion": promotion, "gate": result["gate"]}
-    first_seq = rows.sequence if before is None else before["first_seq"]
-    rows.put("gates", {**key, **word, "first_seq": first_seq, "at": time_of(envelope)})
+    if word != before:
+        rows.put("gates", {**word, "at": at})
 
 
 HANDLERS: Final[Mapping[str, Handler]] = {
@@ -140,7 +190,10 @@ HANDLERS: Final[Mapping[str, Handler]] = {
     "gate.evaluated": gate_evaluated,
     "promotion.readied": readied,
     "promotion.blocked": blocked,
+    "promotion.rebound": rebound,
+    "promotion.rebased": rebased,
     "promotion.dispatched": dispatched,
+    "rollback.triggered": triggered,
     "promotion.succeeded": ended("SUCCEEDED"),
     "promotion.failed": ended("FAILED"),
     "promotion.errored": ended("ERRORED"),
@@ -148,4 +201,5 @@ HANDLERS: Final[Mapping[str, Handler]] = {
     "promotion.cancelled": ended("CANCELLED"),
     "promotion.rejected": ended("REJECTED"),
     "promotion.superseded": ended("SUPERSEDED"),
+    "promotion.expired": ended("EXPIRED"),
 }

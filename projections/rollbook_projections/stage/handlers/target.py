@@ -8,15 +8,20 @@ from rollbook.event import Data
 from rollbook_projections.projection import Handler
 from rollbook_projections.reading import model_of, time_of
 from rollbook_projections.rows import Rows
+from rollbook_projections.stage.handlers.underway import progress_later
 
 
 def acknowledged(rows: Rows, envelope: Envelope[Data]) -> None:
-    """Note that an agent begins; its promotion makes progress."""
+    """Note that an agent begins; its promotion makes progress, now or once resumed."""
     _report(rows, envelope, "acknowledged")
     key = model_of(envelope), envelope.event["report"]["promotion"]
     promotion = rows.get("promotions", *key)
-    if promotion is not None and promotion["state"] == "DISPATCHED":
+    if promotion is None:
+        return
+    if promotion["state"] == "DISPATCHED":
         rows.put("promotions", {**promotion, "state": "PROGRESSING"})
+    elif promotion["state"] == "PAUSED":
+        progress_later(rows, key)
 
 
 def applied(rows: Rows, envelope: Envelope[Data]) -> None:

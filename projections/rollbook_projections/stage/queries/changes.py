@@ -5,14 +5,15 @@ from typing import Any, Final
 
 from sqlalchemy import Table, and_
 
-from rollbook_projections.stage.tables import (
-    ALIASES,
-    EVIDENCE,
-    LANES,
-    MODELS,
-    PROMOTIONS,
-    VERSIONS,
-)
+from rollbook_projections.stage.tables.bundle import BUNDLES
+from rollbook_projections.stage.tables.calendar import FREEZES
+from rollbook_projections.stage.tables.evidence import EVIDENCE
+from rollbook_projections.stage.tables.lane import LANES
+from rollbook_projections.stage.tables.model import ALIASES, MODELS
+from rollbook_projections.stage.tables.policy import POLICIES
+from rollbook_projections.stage.tables.promotion import PROMOTIONS
+from rollbook_projections.stage.tables.version import VERSIONS
+from rollbook_projections.stage.tables.waiver import REVIEWS, WAIVERS
 from rollbook_projections.tables import keys_of
 from rollbook_projections.view import Row, View
 
@@ -38,7 +39,18 @@ _WATCHED: Final[tuple[tuple[Table, tuple[str, ...]], ...]] = (
         LANES,
         ("desired_version", "stable_version", "slot_promotion", "hold", "hold_reason"),
     ),
-    (PROMOTIONS, ("stage", "version", "kind", "state", "reason_code")),
+    (
+        PROMOTIONS,
+        (
+            *("stage", "version", "kind", "state", "reason_code"),
+            *("incumbent", "policy", "policy_digest"),
+        ),
+    ),
+    (WAIVERS, ("promotion", "break_glass", "state")),
+    (REVIEWS, ("promotion", "closed_at", "finding")),
+    (POLICIES, ("digest", "models", "retired_at")),
+    (FREEZES, ("covers", "begins_at", "ends_at", "lifted_at")),
+    (BUNDLES, ("stage", "state")),
 )
 
 
@@ -49,10 +61,12 @@ def changes(
 
     Each entry names the table, the key and the fields that differ, before (null:
     it was not there) and after. What changed and changed back is no difference.
+    Of one model only what is its own: no policy, freeze or bundle.
     """
     return [
         entry
         for table, fields in _WATCHED
+        if model is None or "model" in table.c
         for entry in _differences(view, table, fields, (from_seq, until_seq), model)
     ]
 

@@ -5,7 +5,7 @@ from datetime import datetime
 from sqlalchemy import or_
 
 from rollbook.envelope import written
-from rollbook_projections.stage.tables import INTERVALS
+from rollbook_projections.stage.tables.lane import INTERVALS
 from rollbook_projections.view import Row, View
 
 

@@ -6,8 +6,9 @@ from typing import Any, Final
 
 from sqlalchemy import tuple_
 
-from rollbook_projections.stage.queries.promotion import summary
-from rollbook_projections.stage.tables import LANES, PROMOTIONS, TARGETS
+from rollbook_projections.stage.queries.promotion import pauses_of, summary
+from rollbook_projections.stage.tables.lane import LANES, TARGETS
+from rollbook_projections.stage.tables.promotion import PROMOTIONS
 from rollbook_projections.view import Row, View
 
 _REPORTED: Final = frozenset({"applied", "failed", "errored"})
@@ -60,9 +61,18 @@ def _shown(view: View, found: list[Row]) -> list[Row]:
     waiting = _grouped(
         view.rows(PROMOTIONS, *is_open, order_by=[PROMOTIONS.c.promotion])
     )
+    moving = [
+        (row["model"], row["slot_promotion"]) for row in found if row["slot_promotion"]
+    ]
+    pauses = pauses_of(view, moving) if moving else {}
     keys = [(row["model"], row["stage"]) for row in found]
     return [
-        _board(row, targets[key], waiting[key])
+        _board(
+            row,
+            targets[key],
+            waiting[key],
+            pause=pauses.get((row["model"], row["slot_promotion"])),
+        )
         for key, row in zip(keys, found, strict=True)
     ]
 
@@ -74,7 +84,10 @@ def _grouped(rows: list[Row]) -> defaultdict[Key, list[Row]]:
     return grouped
 
 
-def _board(row: Row, targets: list[Row], waiting: list[Row]) -> dict[str, Any]:
+def _board(
+    row: Row, targets: list[Row], waiting: list[Row], *, pause: Row | None
+) -> dict[str, Any]:
+    slot = _part(row, "slot_promotion", _SLOT)
     moving = [each for each in waiting if each["promotion"] == row["slot_promotion"]]
     return {
         "model": row["model"],
@@ -84,7 +97,7 @@ def _board(row: Row, targets: list[Row], waiting: list[Row]) -> dict[str, Any]:
         "token": row["token"],
         "desired": _part(row, "desired_version", _DESIRED),
         "stable": _part(row, "stable_version", _STABLE),
-        "slot": _part(row, "slot_promotion", _SLOT),
+        "slot": slot and {**slot, "pause": pause},
         "hold": _part(row, "hold", _HOLD),
         "targets": [_target(each, row["desired_revision"]) for each in targets],
         "open": [summary(each) for each in waiting],

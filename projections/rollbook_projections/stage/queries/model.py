@@ -2,7 +2,8 @@
 
 from sqlalchemy import func, select
 
-from rollbook_projections.stage.tables import ALIASES, MODELS, VERSIONS
+from rollbook_projections.stage.tables.model import ALIASES, MODELS
+from rollbook_projections.stage.tables.version import VERSIONS
 from rollbook_projections.view import Row, View
 
 

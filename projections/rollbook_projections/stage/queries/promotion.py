@@ -1,21 +1,24 @@
-"""Which promotions are there, why do they wait, and for whom?"""
+"""Which promotions are there, how far have they come, and why do they wait?"""
 
-from collections import defaultdict
-from collections.abc import Collection
 from typing import Any, Final
 
-from sqlalchemy import exists
-
-from rollbook_projections.stage.tables import (
-    EVIDENCE,
+from rollbook_projections.stage.queries.vote import votes_of
+from rollbook_projections.stage.queries.waiver import reviews, waivers
+from rollbook_projections.stage.tables.evidence import EVIDENCE
+from rollbook_projections.stage.tables.promotion import (
+    ANALYSES,
     GATES,
+    PAUSES,
     PROMOTIONS,
-    VERSIONS,
-    VOTES,
+    STEPS,
+    TRIGGERS,
+    UNDERWAY,
 )
 from rollbook_projections.view import Row, View, is_one_of
 
-_DETAILED: Final = frozenset({"walked_over", "voters", "inputs"})
+ANALYSES_SHOWN: Final = 100  # the latest
+_LISTS: Final = ("walked_over", "voters", "inputs")
+_OF_THE_PROMOTION: Final = ("model", "promotion")
 
 Key = tuple[str, int]
 
@@ -44,94 +47,107 @@ def promotions(
 
 
 def promotion(view: View, model: str, number: int) -> Row | None:
-    """Show one promotion with its gates and votes, or None.
+    """Show one promotion with all that belongs to it, or None.
 
-    `evidence_set` holds the live evidence of its version, which votes are bound to.
+    `evidence_set` holds the live evidence of its version, `evidence` the same with
+    kind and whether it attests anything: what votes may be bound to.
     """
-    key = PROMOTIONS.c.model == model, PROMOTIONS.c.promotion == number
-    row = view.one(PROMOTIONS, *key)
+    key = (model, number)
+    row = _one(view, PROMOTIONS, key)
     if row is None:
         return None
+    evidence = _evidence(view, model, row["version"])
     return {
         **row,
-        "gates": _gates(view, [(model, number)])[model, number],
-        "votes": _votes(view, [(model, number)])[model, number],
-        "evidence_set": _evidence_set(view, model, row["version"]),
+        **{name: row[name] or [] for name in _LISTS},
+        "gates": gates_of(view, [key]).get(key, []),
+        "votes": votes_of(view, [key]).get(key, []),
+        "evidence_set": [each["evidence"] for each in evidence],
+        "evidence": evidence,
+        "waivers": waivers(view, model=model, promotion=number)[::-1],
+        "reviews": reviews(view, model=model, promotion=number),
+        **_progress(view, key, is_paused=row["state"] == "PAUSED"),
+        **_rollback(view, key),
     }
-
-
-def inbox(
-    view: View, principal: str, roles: Collection[str], *, limit: int = 200
-) -> list[Row]:
-    """List the promotions that wait for votes, oldest first.
-
-    `barred` says why this principal cannot vote: requester, producer, voted or
-    role; null where the vote is awaited.
-    """
-    asks = exists().where(
-        GATES.c.model == PROMOTIONS.c.model,
-        GATES.c.promotion == PROMOTIONS.c.promotion,
-        GATES.c.kind == "approvals",
-        GATES.c.status != "pass",
-        view.visible(GATES),
-    )
-    is_open = PROMOTIONS.c.ended_seq.is_(None)
-    order = [PROMOTIONS.c.requested_seq]
-    waiting = view.rows(PROMOTIONS, is_open, asks, order_by=order, limit=limit)
-    keys = [(row["model"], row["promotion"]) for row in waiting]
-    gates, votes = _gates(view, keys), _votes(view, keys)
-    producers = _producers(view, waiting)
-    cards = []
-    for row, key in zip(waiting, keys, strict=True):
-        card = {**summary(row), "gates": gates[key], "votes": votes[key]}
-        card["producer"] = producers.get((row["model"], row["version"]))
-        cards.append({**card, "barred": _barred(card, principal, roles)})
-    return cards
 
 
 def summary(row: Row) -> dict[str, Any]:
     """Show a promotion's own row, without the long parts."""
-    return {name: value for name, value in row.items() if name not in _DETAILED}
+    return {name: value for name, value in row.items() if name not in _LISTS}
 
 
-def _barred(card: Row, principal: str, roles: Collection[str]) -> str | None:
-    if principal == card["requester"]:
-        return "requester"
-    if principal == card["producer"]:
-        return "producer"
-    if any(vote["voter"] == principal and vote["live"] for vote in card["votes"]):
-        return "voted"
-    named = {
-        role
-        for gate in card["gates"]
-        if gate["kind"] == "approvals"
-        for role in gate["values"].get("roles", "").split(",")
-        if role
-    }
-    return "role" if named and not named & set(roles) else None
-
-
-def _gates(view: View, keys: list[Key]) -> defaultdict[Key, list[Row]]:
+def gates_of(view: View, keys: list[Key]) -> dict[Key, list[Row]]:
+    """Return the latest words of the gates, by promotion, the first asked first."""
     where = is_one_of(GATES, "promotion", keys)
     order = [GATES.c.first_seq, GATES.c.gate]
-    shown: defaultdict[Key, list[Row]] = defaultdict(list)
+    shown: dict[Key, list[Row]] = {}
     for row in view.rows(GATES, where, order_by=order):
         key = row.pop("model"), row.pop("promotion")
         del row["first_seq"]
-        shown[key].append({**row, "values": row.pop("said")})
+        said = {"inputs": row["inputs"] or [], "values": row.pop("said") or {}}
+        shown.setdefault(key, []).append({**row, **said})
     return shown
 
 
-def _votes(view: View, keys: list[Key]) -> defaultdict[Key, list[Row]]:
-    where = is_one_of(VOTES, "promotion", keys)
-    shown: defaultdict[Key, list[Row]] = defaultdict(list)
-    for row in view.rows(VOTES, where, order_by=[VOTES.c.voted_seq]):
-        key = row.pop("model"), row.pop("promotion")
-        shown[key].append({**row, "live": row["withdrawn_at"] is None})
-    return shown
+def pauses_of(view: View, keys: list[Key]) -> dict[Key, Row]:
+    """Return what stands still, and why."""
+    found = view.rows(PAUSES, is_one_of(PAUSES, "promotion", keys))
+    return {
+        (row.pop("model"), row.pop("promotion")): {**row, "inputs": row["inputs"] or []}
+        for row in found
+    }
 
 
-def _evidence_set(view: View, model: str, version: int) -> list[str]:
+def _progress(view: View, key: Key, *, is_paused: bool) -> dict[str, Any]:
+    underway = _one(view, UNDERWAY, key)
+    if underway is not None:
+        underway = _own(underway)
+        underway |= {name: underway[name] or [] for name in ("warnings", "accepted")}
+    where = STEPS.c.model == key[0], STEPS.c.promotion == key[1]
+    steps = view.rows(STEPS, *where, order_by=[STEPS.c.wave, STEPS.c.step])
+    return {
+        "underway": underway,
+        "pause": pauses_of(view, [key])[key] if is_paused else None,
+        "steps": [
+            {**_own(each), "stragglers": each["stragglers"] or []} for each in steps
+        ],
+        "analyses": _analyses(view, key),
+    }
+
+
+def _analyses(view: View, key: Key) -> list[Row]:
+    columns = ANALYSES.c
+    found = view.rows(
+        ANALYSES,
+        columns.model == key[0],
+        columns.promotion == key[1],
+        order_by=[columns.recorded_seq.desc()],
+        limit=ANALYSES_SHOWN,
+    )
+    return [_own(each) for each in reversed(found)]
+
+
+def _rollback(view: View, key: Key) -> dict[str, Any]:
+    """Say what it takes back by itself, or which rollback took it back."""
+    trigger = _one(view, TRIGGERS, key)
+    failed = TRIGGERS.c.model == key[0], TRIGGERS.c.failed_promotion == key[1]
+    by = view.one(TRIGGERS, *failed)
+    return {
+        "triggered_by": trigger
+        and {**_own(trigger), "inputs": trigger["inputs"] or []},
+        "rolled_back_by": by and by["promotion"],
+    }
+
+
+def _one(view: View, table: Any, key: Key) -> Row | None:
+    return view.one(table, table.c.model == key[0], table.c.promotion == key[1])
+
+
+def _own(row: Row) -> Row:
+    return {name: row[name] for name in row if name not in _OF_THE_PROMOTION}
+
+
+def _evidence(view: View, model: str, version: int) -> list[Row]:
     columns = EVIDENCE.c
     found = view.rows(
         EVIDENCE,
@@ -140,10 +156,11 @@ def _evidence_set(view: View, model: str, version: int) -> list[str]:
         columns.revoked_at.is_(None),
         order_by=[columns.evidence],
     )
-    return [row["evidence"] for row in found]
-
-
-def _producers(view: View, waiting: list[Row]) -> dict[Key, str]:
-    wanted = sorted({(row["model"], row["version"]) for row in waiting})
-    found = view.rows(VERSIONS, is_one_of(VERSIONS, "version", wanted))
-    return {(row["model"], row["version"]): row["producer"] for row in found}
+    return [
+        {
+            "evidence": row["evidence"],
+            "kind": row["kind"],
+            "verified": row["verified"] is not None,
+        }
+        for row in found
+    ]

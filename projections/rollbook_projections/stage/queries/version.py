@@ -3,7 +3,9 @@
 import re
 from typing import Final
 
-from rollbook_projections.stage.tables import ALIASES, EVIDENCE, VERSIONS
+from rollbook_projections.stage.tables.evidence import EVIDENCE
+from rollbook_projections.stage.tables.model import ALIASES
+from rollbook_projections.stage.tables.version import VERSIONS
 from rollbook_projections.view import Row, View
 
 _DIGEST: Final = re.compile(r"(?:sha256|oci-sha256|oms-sha256):[0-9a-f]{8,64}")

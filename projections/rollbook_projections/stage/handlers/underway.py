@@ -1,0 +1,166 @@
+"""How does the progress of a dispatched change alter the stage view?"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Final
+
+from rollbook.envelope import Envelope, written
+from rollbook.event import Data
+from rollbook_projections.projection import Handler
+from rollbook_projections.reading import model_of, spoken_of, time_of
+from rollbook_projections.rows import Rows
+
+_UNLIMITED: Final = dict.fromkeys(("acknowledge_by", "step_by", "end_by"))
+
+
+def begin(rows: Rows, envelope: Envelope[Data]) -> None:
+    """Note at dispatch until when what may last; nothing where nothing is said."""
+    data = envelope.event
+    deadlines, warnings, wake_at = data["deadlines"], data["warnings"], data["wake_at"]
+    if not (deadlines or warnings or wake_at):
+        return
+    limits = {**(deadlines or _UNLIMITED), "wake_at": wake_at}
+    _note(rows, envelope, {**limits, "warnings": warnings or None})
+
+
+def paused(rows: Rows, envelope: Envelope[Data]) -> None:
+    """Let a change stand still, and keep what it goes back to."""
+    data, key = envelope.event, _key(envelope)
+    promotion = spoken_of(rows, envelope, "promotions", *key)
+    rows.put(
+        "pauses",
+        {
+            "model": key[0],
+            "promotion": key[1],
+            "cause": data["cause"],
+            "reason": data["reason"],
+            "paused_by": envelope.actor.id,
+            "paused_at": time_of(envelope),
+            "wake_at": data["wake_at"],
+            "inputs": data["inputs"] or None,
+            "returns_to": promotion["state"],
+        },
+    )
+    rows.put("promotions", {**promotion, "state": "PAUSED"})
+
+
+def resumed(rows: Rows, envelope: Envelope[Data]) -> None:
+    """Let it go on where it was."""
+    data, key = envelope.event, _key(envelope)
+    pause = spoken_of(rows, envelope, "pauses", *key)
+    promotion = spoken_of(rows, envelope, "promotions", *key)
+    rows.put("promotions", {**promotion, "state": pause["returns_to"]})
+    rows.close("pauses", *key)
+    before = rows.get("underway", *key) or {}
+    accepted = {*(before.get("accepted") or ()), *data["accepted"]}
+    changed = {
+        "wake_at": data["wake_at"],
+        "accepted": sorted(accepted) or None,
+        "step_by": _later(before.get("step_by"), pause["paused_at"], time_of(envelope)),
+    }
+    _note(rows, envelope, changed)
+
+
+def progress_later(rows: Rows, key: tuple[str, int]) -> None:
+    """Let what stands still since its dispatch make progress once it goes on."""
+    pause = rows.get("pauses", *key)
+    if pause is not None and pause["returns_to"] == "DISPATCHED":
+        rows.put("pauses", {**pause, "returns_to": "PROGRESSING"})
+
+
+def verifying(rows: Rows, envelope: Envelope[Data]) -> None:
+    """Let the version prove itself until an instant."""
+    promotion = spoken_of(rows, envelope, "promotions", *_key(envelope))
+    rows.put("promotions", {**promotion, "state": "VERIFYING"})
+    _note(rows, envelope, {"bake_until": envelope.event["bake_until"]})
+
+
+def step_started(rows: Rows, envelope: Envelope[Data]) -> None:
+    """Enter a step."""
+    data = envelope.event
+    rows.put(
+        "steps",
+        {
+            "model": model_of(envelope),
+            "promotion": data["promotion"],
+            "wave": data["wave"],
+            "step": data["step"],
+            "weight": data["weight"],
+            "targets": data["targets"],
+            "started_at": time_of(envelope),
+            "completed_at": None,
+            "stragglers": None,
+        },
+    )
+
+
+def step_completed(rows: Rows, envelope: Envelope[Data]) -> None:
+    """Note that a step is over, and who was not waited for."""
+    data = envelope.event
+    key = *_key(envelope), data["wave"], data["step"]
+    ended = {
+        "completed_at": time_of(envelope),
+        "stragglers": data["stragglers"] or None,
+    }
+    rows.put("steps", {**spoken_of(rows, envelope, "steps", *key), **ended})
+
+
+def analysis_recorded(rows: Rows, envelope: Envelope[Data]) -> None:
+    """Keep what was measured under its event's id."""
+    data = envelope.event
+    rows.put(
+        "analyses",
+        {
+            "model": model_of(envelope),
+            "promotion": data["promotion"],
+            "analysis": envelope.id,
+            "wave": data["wave"],
+            "step": data["step"],
+            "metrics": data["metrics"],
+            "samples": data["samples"],
+            "from_at": data["from_at"],
+            "until_at": data["until_at"],
+            "judged": data["judged"],
+            "recorded_by": envelope.actor.id,
+            "recorded_at": time_of(envelope),
+            "recorded_seq": rows.sequence,
+        },
+    )
+
+
+def _later(step_by: str | None, paused_at: str, resumed_at: str) -> str | None:
+    """Give a step as much time as it had left when it was stopped."""
+    if step_by is None:
+        return None
+    by, since, at = map(datetime.fromisoformat, (step_by, paused_at, resumed_at))
+    return written(by + (at - since))
+
+
+def _key(envelope: Envelope[Data]) -> tuple[str, int]:
+    return model_of(envelope), envelope.event["promotion"]
+
+
+def _note(rows: Rows, envelope: Envelope[Data], changed: Mapping[str, Any]) -> None:
+    model, promotion = _key(envelope)
+    before = rows.get("underway", model, promotion)
+    if before is None:
+        before = {
+            "model": model,
+            "promotion": promotion,
+            **_UNLIMITED,
+            "wake_at": None,
+            "bake_until": None,
+            "warnings": None,
+            "accepted": None,
+        }
+    rows.put("underway", {**before, **changed})
+
+
+HANDLERS: Final[Mapping[str, Handler]] = {
+    "promotion.paused": paused,
+    "promotion.resumed": resumed,
+    "promotion.verifying": verifying,
+    "step.started": step_started,
+    "step.completed": step_completed,
+    "analysis.recorded": analysis_recorded,
+}

@@ -1,0 +1,7 @@
+"""In which set do the tables of the stage view stand?"""
+
+from typing import Final
+
+from sqlalchemy import MetaData
+
+METADATA: Final = MetaData()
