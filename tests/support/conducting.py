@@ -1,39 +1,75 @@
 """How does a test run a conductor over a ledger of its own making?"""
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from rollbook.catalogue.lane import DesiredSet, SlotReleased, SlotTaken
-from rollbook.catalogue.parts import PromotionKind
+from rollbook.catalogue.parts import GateStatus, PromotionKind
 from rollbook.catalogue.promotion import (
+    Deadlines,
     Engine,
+    GateEvaluated,
+    GateResult,
     PromotionDispatched,
     PromotionReadied,
     PromotionRequested,
     PromotionSucceeded,
 )
+from rollbook.commands.command import Command, ModelScoped
 from rollbook.commands.promotion import DispatchPromotion
 from rollbook.commands.wire import Done, Problem, Request
 from rollbook.event import Event
 from rollbook.ledger.bucket import DesiredBucket
 from rollbook.ledger.memory import MemoryLedger
-from rollbook.names import PromotionId, StageName, Version
+from rollbook.names import (
+    BundleId,
+    GateName,
+    ModelName,
+    PromotionId,
+    StageName,
+    Version,
+)
+from rollbook.subjects import Aggregate, model
 from rollbook_projections.database import open_database
 from rollbook_projections.projector import Projector
 from rollbook_services.conductor.conductor import Conductor
-from rollbook_services.conductor.handlers import CONDUCTOR
-from tests.support.agents import MODEL, STAGE, desired_set, recorded, sha256_of
-from tests.support.recorder import Recorder
+from rollbook_services.conductor.declaration import CONDUCTOR
+from tests.support.agents import MODEL, STAGE, desired_set, sha256_of
+from tests.support.recorder import BEGIN, Recorder
 
 PRODUCTION = StageName(STAGE)
+NOON = BEGIN + timedelta(hours=3)
+
+Decide = Callable[[Any], Sequence[Event] | Problem]
 
 
-def requested(promotion: int) -> PromotionRequested:
+@dataclass(slots=True)
+class Clock:
+    """A clock that goes when it is told to."""
+
+    at: datetime = NOON
+
+    def __call__(self) -> datetime:
+        return self.at
+
+    def go(self, seconds: float) -> None:
+        self.at += timedelta(seconds=seconds)
+
+
+def requested(
+    promotion: int,
+    *,
+    expires_at: datetime | None = None,
+    bundle: int | None = None,
+    kind: PromotionKind = PromotionKind.FORWARD,
+) -> PromotionRequested:
     return PromotionRequested(
         promotion=PromotionId(promotion),
-        kind=PromotionKind.FORWARD,
+        kind=kind,
         stage=PRODUCTION,
         version=Version(promotion),
         digest=sha256_of(b"one"),
@@ -41,19 +77,41 @@ def requested(promotion: int) -> PromotionRequested:
         automatic=False,
         policy="built-in",
         policy_digest=sha256_of(b"policy"),
-        expires_at=None,
+        expires_at=expires_at,
         retry_of=None,
         walked_over=(),
         reason=None,
         incident=None,
+        bundle=None if bundle is None else BundleId(bundle),
     )
+
+
+def judged(
+    promotion: int, recheck_at: datetime | None, *, gate: str = "soak"
+) -> GateEvaluated:
+    """A gate's word, and when time alone may change it."""
+    result = GateResult(
+        gate=GateName(gate),
+        kind=gate,
+        mode="enforce",
+        status=GateStatus.WAIT,
+        detail="not yet",
+        recheck_at=recheck_at,
+    )
+    return GateEvaluated(promotion=PromotionId(promotion), result=result, seen=None)
 
 
 def readied(promotion: int) -> PromotionReadied:
     return PromotionReadied(promotion=PromotionId(promotion), gates=())
 
 
-def dispatched(promotion: int, *, revision: int) -> list[Event]:
+def dispatched(
+    promotion: int,
+    *,
+    revision: int,
+    deadlines: Deadlines | None = None,
+    wake_at: datetime | None = None,
+) -> list[Event]:
     """The dispatch batch; the lane's token counts like its revision here."""
     return [
         PromotionDispatched(
@@ -64,6 +122,11 @@ def dispatched(promotion: int, *, revision: int) -> list[Event]:
             gates=(),
             voters=(),
             engine=Engine(rules="test"),
+            warnings=(),
+            policy_digest=None,
+            seen=None,
+            deadlines=deadlines,
+            wake_at=wake_at,
         ),
         SlotTaken(stage=PRODUCTION, promotion=PromotionId(promotion), token=revision),
         desired(promotion, revision=revision),
@@ -76,41 +139,85 @@ def desired(promotion: int, *, revision: int) -> DesiredSet:
     )
 
 
+def succeeded(promotion: int) -> PromotionSucceeded:
+    return PromotionSucceeded(
+        promotion=PromotionId(promotion), stage=PRODUCTION, version=Version(promotion)
+    )
+
+
 def ended(promotion: int, *, token: int) -> list[Event]:
     return [
-        PromotionSucceeded(
-            promotion=PromotionId(promotion),
-            stage=PRODUCTION,
-            version=Version(promotion),
-        ),
+        succeeded(promotion),
         SlotReleased(stage=PRODUCTION, promotion=PromotionId(promotion), token=token),
     ]
 
 
 @dataclass(slots=True)
 class Registrar:
-    """Stands in for the registrar: it dispatches each promotion once."""
+    """Stands in for the registrar: it dispatches each promotion once.
 
-    recorder: Recorder
-    ledger: MemoryLedger
-    seen: dict[str, int] = field(default_factory=dict)
+    What it decides otherwise, a test says; what it recorded, it answers again.
+    """
+
+    recorder: Recorder = field(default_factory=Recorder)
+    ledger: MemoryLedger = field(default_factory=MemoryLedger)
+    decides: dict[type[Command], Decide] = field(default_factory=dict)
+    requests: list[Request] = field(default_factory=list)
+    answered: dict[str, Done] = field(default_factory=dict)
     revision: int = 0
     says: Problem | None = None
 
-    async def record(self, *events: Event) -> None:
-        self.recorder.model(MODEL, *events)
+    async def record(self, *events: Event, of: str = MODEL) -> list[str]:
+        """Record one decision on a model; return the ids of its events."""
+        return await self.record_on(model(ModelName(of)), *events)
+
+    async def record_on(self, aggregate: Aggregate, *events: Event) -> list[str]:
+        messages = self.recorder.record(aggregate, *events)
         await self.recorder.append_to(self.ledger)
+        return [str(message.id) for message in messages]
 
     async def send(self, request: Request, *, credential: str) -> Done | Problem:
         if self.says is not None:
             return self.says
-        self.seen[request.id] = self.seen.get(request.id, 0) + 1
-        if self.seen[request.id] == 1:
-            assert isinstance(request.command, DispatchPromotion)
-            self.revision += 1
-            events = dispatched(request.command.promotion, revision=self.revision)
-            await self.record(*events)
-        return recorded(request, len(self.recorder.messages))
+        self.requests.append(request)
+        if request.id not in self.answered:
+            events = self._decide(request.command)
+            if isinstance(events, Problem):
+                return events
+            if not events:
+                return Done(sequence=0, rev=1, events=())
+            await self._keep(request, events)
+        return self.answered[request.id]
+
+    def sent(self, *commands: type[Command]) -> list[str]:
+        """List what was asked for, by ids without the event they derive from."""
+        return [
+            each.id.split("/", 1)[1]
+            for each in self.requests
+            if isinstance(each.command, commands or (object,))
+        ]
+
+    def _decide(self, command: Command) -> Sequence[Event] | Problem:
+        decide = self.decides.get(type(command))
+        if decide is not None:
+            return decide(command)
+        if not isinstance(command, DispatchPromotion):
+            return ()
+        self.revision += 1
+        return dispatched(command.promotion, revision=self.revision)
+
+    async def _keep(self, request: Request, events: Sequence[Event]) -> None:
+        assert isinstance(request.command, ModelScoped)
+        await self.record(*events, of=request.command.model)
+        told: list[dict[str, Any]] = [
+            {"commandid": request.id, "type": event.type_name()} for event in events
+        ]
+        sequence = len(self.recorder.messages)
+        self.answered[request.id] = Done(sequence=sequence, rev=1, events=tuple(told))
+
+
+def no(reason: str, *, code: str = "wrong-state", **detail: object) -> Problem:
+    return Problem(code=code, reason=reason, message="no", detail=detail)
 
 
 @asynccontextmanager
@@ -131,11 +238,17 @@ async def rounds(
 
 
 def conductor(
-    view: Projector, registrar: Registrar, bucket: DesiredBucket
+    view: Projector,
+    registrar: Registrar,
+    bucket: DesiredBucket,
+    *,
+    now: Callable[[], datetime] | None = None,
 ) -> Conductor:
-    return Conductor(view, registrar, bucket, credential="rbk_conductor")
+    return Conductor(
+        view, registrar, bucket, credential="rbk_conductor", now=now or Clock()
+    )
 
 
 def commands(registrar: Registrar) -> Iterable[str]:
     """Name what was dispatched, by the ids of the commands."""
-    return [id_.split("/", 1)[1] for id_ in registrar.seen]
+    return list(dict.fromkeys(registrar.sent()))

@@ -9,7 +9,7 @@ from rollbook.commands.desired import Document
 from rollbook.errors import AppendConflict, Unavailable
 from rollbook.ledger.bucket import NOTHING, DesiredBucket, Entry
 from rollbook.ledger.pauses import until
-from rollbook_services.conductor.react import Written
+from rollbook_services.conductor.react.documents import Written
 
 CONFLICT_SECONDS: Final = 2.0
 

@@ -16,7 +16,7 @@ from rollbook import tokens
 from rollbook.commands.desired import LeaseRequest
 from rollbook.commands.wire import Problem
 from rollbook.ledger.edge import LEASE_PREFIX
-from rollbook_services.conductor import queries
+from rollbook_services.conductor.queries import served
 
 
 def answer(
@@ -28,7 +28,7 @@ def answer(
     except ValidationError:
         return _no("invalid-request", "A lease is asked for with stage and target.")
     read = tokens.read_token(credential)
-    held = queries.token(connection, read[0]) if read else None
+    held = served.token(connection, read[0]) if read else None
     if read is None or held is None or not _is_genuine(held, read[1], at):
         return _no(
             "unauthenticated", "The agent's token is unknown, revoked or expired."
@@ -41,7 +41,7 @@ def answer(
             f"The token is {held['principal']}'s for {'/'.join(place)}: "
             "ask as that agent, for that target.",
         )
-    return queries.lease(connection, stage=asked.stage, target=asked.target)
+    return served.lease(connection, stage=asked.stage, target=asked.target)
 
 
 def _is_genuine(held: Mapping[str, Any], secret: bytes, at: datetime) -> bool:

@@ -30,7 +30,7 @@ async def serve(
 ) -> AsyncIterator[Follower]:
     """Conduct while the context is open; any number may, each with its own database.
 
-    `projector` keeps `handlers.CONDUCTOR`; `broker` and `ledger` act as the user
+    `projector` keeps `declaration.CONDUCTOR`; `broker` and `ledger` act as the user
     `conductor`. Raises InvalidLedger when the database belongs to another ledger.
     """
 

@@ -1,23 +1,60 @@
-"""What does the conductor remember of the ledger? Not what it did: the ledger says."""
+"""What does the conductor remember of the ledger? Not what it did: the ledger says.
+
+Instants are text that sorts (`react.instants`), so that what is due is a range of an
+index.
+"""
 
 from typing import Final
 
 from sqlalchemy import MetaData
 
-from rollbook_projections.tables import blob, integer, temporal, text
+from rollbook_projections.tables import blob, flag, integer, json, temporal, text
 
 METADATA: Final = MetaData()
 PROMOTIONS: Final = temporal(
-    "promotions",
+    "promotions",  # that have not ended
     METADATA,
     keys=[text("model"), integer("promotion")],
     columns=[
         text("stage"),
+        flag("is_running"),
+        integer("bundle"),  # null: it stands alone
         text("ready_event"),  # null while a gate is closed
         integer("ready_sequence"),
+        integer("requested_sequence"),
+        text("requested_at"),
+        text("paused_at"),
+        json("timers"),  # the names of its rows in `timers`
         text("correlation"),
     ],
-    indexes=[["ready_sequence"]],
+    indexes=[["ready_sequence"], ["bundle"], ["model", "stage"]],
+)
+TIMERS: Final = temporal(
+    "timers",  # when time alone may change a promotion
+    METADATA,
+    keys=[text("model"), integer("promotion"), text("name")],
+    columns=[text("at"), text("event"), text("correlation")],
+    indexes=[["at"], ["since"]],
+)
+STIRS: Final = temporal(
+    "stirs",  # what may change many promotions
+    METADATA,
+    keys=[text("name")],
+    columns=[
+        text("kind"),
+        text("event"),
+        text("at"),
+        flag("is_edge"),  # it happens at that instant, not with the event
+        json("models"),
+        json("stages"),
+    ],
+    indexes=[["since"], ["at"]],
+)
+FREEZES: Final = temporal(
+    "freezes",  # that nobody has lifted
+    METADATA,
+    keys=[text("freeze")],
+    columns=[json("models"), json("stages"), json("edges")],
 )
 LANES: Final = temporal(
     "lanes",
@@ -27,8 +64,43 @@ LANES: Final = temporal(
         integer("slot"),  # the promotion that holds it; null: free
         text("freed_event"),
         integer("freed_sequence"),
-        text("correlation"),
+        text("hold_event"),
+        text("hold_until"),
     ],
+    indexes=[["freed_sequence"], ["hold_until"], ["since"]],
+)
+BUNDLES: Final = temporal(
+    "bundles",  # that have not ended
+    METADATA,
+    keys=[integer("bundle")],
+    columns=[text("stage"), json("members"), flag("is_dispatched")],
+    indexes=[["since"]],
+)
+ENDED_MEMBERS: Final = temporal(
+    "ended_members",  # of bundles that have not ended
+    METADATA,
+    keys=[integer("bundle"), text("model")],
+    columns=[text("event"), integer("sequence"), flag("has_succeeded")],
+    indexes=[["since"]],
+)
+MODELS: Final = temporal(
+    "models",
+    METADATA,
+    keys=[text("model")],
+    columns=[text("event")],  # the last that may change what automation would choose
+    indexes=[["since"]],
+)
+REVISIONS: Final = temporal(
+    "revisions",  # of policies
+    METADATA,
+    keys=[text("policy"), text("digest")],
+    columns=[flag("is_automatic")],  # whether a stage of it chooses by itself
+)
+POLICIES: Final = temporal(
+    "policies",  # one row: handlers find rows by key alone
+    METADATA,
+    keys=[text("aggregate")],
+    columns=[json("active")],
 )
 DESIRED: Final = temporal(
     "desired",

@@ -1,23 +1,21 @@
 """Is what the ledger asks for done: all of it, once, wherever a kill comes?"""
 
 import asyncio
-from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-import pytest_asyncio
 
 from rollbook.commands.desired import Document
 from rollbook.commands.wire import Done, Problem, Request
 from rollbook.errors import AppendConflict, Unavailable
 from rollbook.ledger.bucket import NOTHING, DesiredBucket, Entry
-from rollbook.ledger.memory import MemoryLedger
 from rollbook_services.conductor import desired as bucket_of
 from rollbook_services.conductor.conductor import Conductor, Sender
-from rollbook_services.conductor.react import Written, documents
+from rollbook_services.conductor.react.documents import Written, documents
 from tests.support.agents import MODEL, TIMEOUT_SECONDS
 from tests.support.conducting import (
+    Clock,
     Registrar,
     commands,
     conductor,
@@ -33,18 +31,6 @@ from tests.support.nats import LOOK_AGAIN_SECONDS, NatsServer, ask
 from tests.support.recorder import Recorder
 
 KEY = "production.main.acme.fraud"
-
-
-@pytest_asyncio.fixture(loop_scope="session")
-async def bucket(conductors_nats: NatsServer) -> AsyncIterator[DesiredBucket]:
-    await conductors_nats.fresh()
-    async with conductors_nats.client("conductor", is_appending=True) as client:
-        yield DesiredBucket.in_core(client)
-
-
-@pytest.fixture
-def registrar() -> Registrar:
-    return Registrar(Recorder(), MemoryLedger())
 
 
 async def sequence(bucket: DesiredBucket) -> int:
@@ -72,7 +58,7 @@ async def test_while_the_slot_is_held_nobody_is_dispatched(
     async with projector(tmp_path / "conductor.db") as view:
         conducting = conductor(view, registrar, bucket)
         await rounds(view, registrar, conducting)
-        assert not registrar.seen
+        assert not registrar.requests
         registrar.revision = 1
         await registrar.record(*ended(1, token=1))
         await rounds(view, registrar, conducting)
@@ -92,7 +78,7 @@ async def test_a_refused_command_is_not_sent_again(
         await rounds(view, registrar, conducting)
         registrar.says = None
         await rounds(view, registrar, conducting)
-    assert not registrar.seen
+    assert not registrar.requests
 
 
 async def test_an_unanswered_command_is_sent_again(
@@ -169,7 +155,7 @@ async def test_a_kill_at_any_effect_loses_and_doubles_nothing(
     await registrar.record(requested(2), readied(2))
     mortal = Mortal(registrar, bucket, effects, is_kept)
     async with projector(tmp_path / "1.db") as view:
-        dying = Conductor(view, mortal, mortal, credential="")  # type: ignore[arg-type]
+        dying = Conductor(view, mortal, mortal, credential="", now=Clock())  # type: ignore[arg-type]
         with pytest.raises(Killed):
             await _whole_life(view, registrar, dying)
     async with projector(tmp_path / ("1.db" if has_memory else "2.db")) as view:
@@ -312,7 +298,7 @@ async def test_a_bucket_is_filled_again_without_a_restart(
     await registrar.record(requested(1), readied(1))
     async with projector(tmp_path / "conductor.db") as view:
         conducting = Conductor(
-            view, registrar, bucket, credential="", sweep_seconds=0.05
+            view, registrar, bucket, credential="", now=Clock(), sweep_seconds=0.05
         )
         await rounds(view, registrar, conducting)
         await conductors_nats.fresh()

@@ -1,0 +1,1 @@
+"""How each event changes the conductor's memory, one file for each noun."""

@@ -1,0 +1,47 @@
+"""How are the instants remembered at which a promotion has to be looked at?"""
+
+from collections.abc import Mapping
+
+from rollbook.envelope import Envelope
+from rollbook.event import Data
+from rollbook_projections.rows import Row, Rows
+
+Instants = Mapping[str, str | None]
+"""By the name of a timer, when it is to ring; None: never."""
+
+
+def set_timers(
+    rows: Rows, envelope: Envelope[Data], *, promotion: Row, instants: Instants
+) -> Row:
+    """Set timers by name, or take away those without an instant.
+
+    Returns the promotion's row, which lists them.
+    """
+    key = promotion["model"], promotion["promotion"]
+    names = set(promotion["timers"])
+    for name, at in ((str(name), at) for name, at in instants.items()):
+        if at is not None:
+            names.add(name)
+            rows.put("timers", _timer(envelope, *key, name=name, at=at))
+        elif name in names:
+            names.remove(name)
+            rows.close("timers", *key, name)
+    return {**promotion, "timers": sorted(names)}
+
+
+def none_of(promotion: Row) -> dict[str, str | None]:
+    """Name every timer of a promotion, to take them all away."""
+    return dict.fromkeys(promotion["timers"])
+
+
+def _timer(
+    envelope: Envelope[Data], model: str, promotion: int, *, name: str, at: str
+) -> Row:
+    return {
+        "model": model,
+        "promotion": promotion,
+        "name": name,
+        "at": at,
+        "event": envelope.id,
+        "correlation": envelope.correlation_id,
+    }

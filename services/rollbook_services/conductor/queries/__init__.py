@@ -1,0 +1,1 @@
+"""What the conductor's memory answers: what may be due, and what agents are told."""
