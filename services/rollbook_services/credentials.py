@@ -29,6 +29,7 @@ OPERATOR_ROLES: Final = tuple(
         "reviewer",
         "release-manager",
         "incident-commander",
+        "policy-owner",
         "access-admin",
         "auditor",
     )

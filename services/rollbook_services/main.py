@@ -37,7 +37,7 @@ from rollbook.ledger.connection import (
 from rollbook.ledger.jetstream import JetStreamLedger
 from rollbook.names import CommandId, Digest
 from rollbook.refusals import Refusal
-from rollbook.subjects import ACCESS
+from rollbook.subjects import POLICIES
 from rollbook_projections.audit.handlers import AUDIT
 from rollbook_projections.database import open_database
 from rollbook_projections.lineage.declaration import LINEAGE
@@ -47,18 +47,20 @@ from rollbook_projections.service import Follower, follow
 from rollbook_projections.stage.declaration import STAGE
 from rollbook_services.conductor import service as conductor_service
 from rollbook_services.conductor.conductor import Conductor
-from rollbook_services.conductor.handlers import CONDUCTOR
+from rollbook_services.conductor.declaration import CONDUCTOR
 from rollbook_services.gateway import expiry, promises
 from rollbook_services.gateway import service as gateway_service
 from rollbook_services.gateway.gateway import Gateway, Source, ViewName
 from rollbook_services.gateway.jobs import Jobs
 from rollbook_services.gateway.people import People
 from rollbook_services.keys import open_key
+from rollbook_services.policy.expression.engine import load
 from rollbook_services.registrar import service as registrar_service
 from rollbook_services.registrar.cache import Cache
 from rollbook_services.registrar.command_handler import CommandHandler, Edge
 from rollbook_services.registrar.genesis import REGISTRAR, open_ledger
 from rollbook_services.registrar.snapshots import open_snapshots
+from rollbook_services.registrar.surroundings import Policies
 from rollbook_services.settings import Settings
 
 catalogue.load()
@@ -168,7 +170,8 @@ async def registrar(
         stack.callback(snapshots.close)
         cache = Cache(ledger, chain, snapshots)
         head = await ledger.head()  # from here on followed: no revocation in between
-        await cache.refresh(ACCESS)
+        await cache.warm()
+        await _ready(cache)
         stack.push_async_callback(cache.close)
         handler = CommandHandler(ledger, cache, signer, origin=origin, edge=EDGE)
         await _issue(handler, tokens)
@@ -240,6 +243,7 @@ async def conductor(site: Site, *, credential: str) -> AsyncIterator[Follower]:
             CommandSender(client, user="conductor"),
             DesiredBucket.in_core(client),
             credential=credential,
+            now=EDGE.now,
         )
         yield await stack.enter_async_context(
             conductor_service.serve(
@@ -276,6 +280,13 @@ async def gateway(
         yield await stack.enter_async_context(
             gateway_service.serve(parts, host=server.host, port=server.port)
         )
+
+
+async def _ready(cache: Cache) -> None:
+    """Import the expression engine where a policy may ask it: not in a decision."""
+    policies = (await cache.load(POLICIES)).state
+    if isinstance(policies, Policies) and policies.policies:
+        await asyncio.to_thread(load)
 
 
 async def _issue(handler: CommandHandler, tokens: Sequence[IssueToken]) -> None:

@@ -8,7 +8,7 @@ import asyncio
 import base64
 import signal
 import sys
-from collections.abc import AsyncIterator, Collection, Iterator, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Final
@@ -44,11 +44,24 @@ _VIEWS: Final[dict[str, Projection]] = {
 log = structlog.stdlib.get_logger(__name__)
 
 
-def places() -> list[tuple[StageName, TargetName]]:
-    """Return every target of the pipeline with its stage."""
-    return [
-        (stage.name, target) for stage in BUILT_IN.stages for target in stage.targets
-    ]
+def places(
+    named: Iterable[str] = (), credentials: Credentials | None = None
+) -> list[tuple[StageName, TargetName]]:
+    """Return the targets whose agents may sign in, with their stages.
+
+    The built-in ones, those that are named as `stage/target`, and those that an
+    earlier start gave credentials to: a place stays.
+    """
+    built_in = (
+        f"{stage.name}/{target}"
+        for stage in BUILT_IN.stages
+        for target in stage.targets
+    )
+    before = credentials.content.get("agents", {}) if credentials else {}
+    split = (
+        each.partition("/") for each in dict.fromkeys((*built_in, *before, *named))
+    )
+    return [(StageName(stage), TargetName(target)) for stage, _, target in split]
 
 
 @asynccontextmanager
@@ -62,7 +75,8 @@ async def serving(site: main.Site, roles: Collection[str]) -> AsyncIterator[str 
         credentials = read_credentials(data / "credentials.json")
         if "registrar" in roles:
             await main.prepare(site)
-            wanted = holders(names.find_or_make(OPERATOR), places())
+            named = places(site.settings.server.places, credentials)
+            wanted = holders(names.find_or_make(OPERATOR), named)
             issued = credentials.renew(wanted, now=main.EDGE.now())
             registrar = await stack.enter_async_context(
                 main.registrar(site, tokens=issued)
@@ -85,7 +99,7 @@ async def serving(site: main.Site, roles: Collection[str]) -> AsyncIterator[str 
 def write(site: main.Site, credentials: Credentials, event_key: bytes) -> None:
     """Write what people, conductor and agents need to enter."""
     agents = {}
-    for stage, target in places():
+    for stage, target in places(site.settings.server.places, credentials):
         name = agent_name(stage, target)
         seed = site.seeds / f"{name}.nk"
         agents[f"{stage}/{target}"] = {

@@ -15,6 +15,7 @@ from pydantic import (
     ConfigDict,
     Field,
     SecretStr,
+    StringConstraints,
     ValidationError,
 )
 from pydantic_settings import (
@@ -28,6 +29,7 @@ from rollbook.errors import Misconfigured
 
 FILE: Final = "rollbook.toml"
 SCHEMES: Final = ("nats", "tls")
+PLACE: Final = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,99}/[A-Za-z0-9][A-Za-z0-9_-]{0,99}$"
 
 
 class _Section(BaseModel):
@@ -54,6 +56,11 @@ class Server(_Section):
         False,
         description="TLS ends in front of the gateway, at a proxy; without it the "
         "gateway listens on loopback only",
+    )
+    places: tuple[Annotated[str, StringConstraints(pattern=PLACE)], ...] = Field(
+        (),
+        description="stage/target of agents beside the built-in ones that get a token "
+        "at a start; a place once named stays",
     )
     ready_file: Path | None = Field(
         None,

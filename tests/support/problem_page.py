@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from rollbook import refusals, standing
+from rollbook import governing, refusals, standing, underway, waiving
 from rollbook.problems import CODES, code_of
 from rollbook.refusals import Reason
 
@@ -47,7 +47,12 @@ def _reasons() -> Iterator[str]:
 
 def _when(reason: Reason) -> str:
     """Read what its wording says of itself; that function is named for the reason."""
-    wording = getattr(refusals, reason, None) or getattr(standing, reason)
+    places = (refusals, standing, governing, underway, waiving)
+    wording = next(
+        (getattr(each, reason) for each in places if hasattr(each, reason)), None
+    )
+    if wording is None:  # worded case by case
+        return str(reason).replace("_", " ").capitalize() + "."
     return (inspect.getdoc(wording) or "").splitlines()[0]
 
 

@@ -14,15 +14,24 @@ from types import TracebackType
 from typing import Any, Self
 
 from rollbook.client import bodies
+from rollbook.client.async_bundle import AsyncBundle
+from rollbook.client.async_calendar import AsyncCalendar
 from rollbook.client.async_model import AsyncModel
+from rollbook.client.async_policy import AsyncPolicy
 from rollbook.client.async_promotion import AsyncPromotion
 from rollbook.client.async_transport import AsyncTransport
-from rollbook.client.async_version import AsyncVersion
+from rollbook.client.async_version import AsyncVersion, Expected
 from rollbook.client.errors import Conflict, NotFound
 from rollbook.client.exchange import TIMEOUT_SECONDS, Fed, Json
+from rollbook.client.governing import Card, PolicyRecord, ReviewRecord, WaiverRecord
 from rollbook.client.models import FeedEvent, LaneRecord, VersionRecord
 from rollbook.client.moments import Moment, moment
-from rollbook.client.resources import model_path, recorded_as, version_question
+from rollbook.client.resources import (
+    event_data,
+    model_path,
+    recorded_as,
+    version_question,
+)
 from rollbook.client.settings import Wanted, find_server
 from rollbook.reference import (
     ModelReference,
@@ -110,6 +119,108 @@ class AsyncClient:
             after = page.get("next")
             if after is None:
                 return found
+
+    def policy(self, name: str) -> AsyncPolicy:
+        """Name the rules under a name; asks nothing yet."""
+        return AsyncPolicy(self._transport, name)
+
+    async def policies(self, *, as_of: Moment | None = None) -> list[PolicyRecord]:
+        """Read which rules hold, and which are proposed."""
+        answer = await self._transport.get("/v1/policies", as_of=moment(as_of))
+        return [PolicyRecord.model_validate(row) for row in answer["data"]]
+
+    async def propose_policy(
+        self,
+        document: Mapping[str, Any],
+        reason: str,
+        *,
+        trial: Mapping[str, Any] | None = None,
+        key: str | None = None,
+    ) -> str:
+        """Want rules, a policy file as an object; returns the digest to agree to.
+
+        InvalidRequest is raised where they cannot hold, with every fault. `trial` is
+        what they would have said of the past.
+        """
+        body = {"document": dict(document), "reason": reason, "trial": trial}
+        answer = await self._transport.post(
+            "/v1/policies", bodies.without_none(body), key=key
+        )
+        return str(event_data(answer, "policy.proposed")["digest"])
+
+    def calendar(self) -> AsyncCalendar:
+        """Name the times when nothing may change; asks nothing yet."""
+        return AsyncCalendar(self._transport)
+
+    def bundle(self, number: int) -> AsyncBundle:
+        """Name a bundle; asks nothing yet."""
+        return AsyncBundle(self._transport, number)
+
+    async def request_bundle(
+        self,
+        versions: Iterable[str],
+        stage: str,
+        reason: str,
+        *,
+        expect: Mapping[str, Expected] | None = None,
+        key: str | None = None,
+    ) -> AsyncBundle:
+        """Ask for several versions in one stage: all lanes change, or none.
+
+        `expect` says by model which version runs there now, None for nothing.
+        """
+        seen = expect or {}
+        found = [await self.version(each) for each in versions]
+        members = [
+            {
+                "model": each.model,
+                "version": each.number,
+                "expected_incumbent": seen.get(each.model, "any"),
+            }
+            for each in found
+        ]
+        body = {"stage": stage, "members": members, "reason": reason}
+        answer = await self._transport.post("/v1/bundles", body, key=key)
+        number = int(event_data(answer, "bundle.requested")["bundle"])
+        return AsyncBundle(self._transport, number)
+
+    async def inbox(self) -> list[Card]:
+        """Read what waits for the caller: votes, waivers, reviews, policies."""
+        answer = await self._transport.get("/v1/inbox")
+        return [Card.model_validate({**row, "row": row}) for row in answer["data"]]
+
+    async def waivers(
+        self, model: str | None = None, *, as_of: Moment | None = None
+    ) -> list[WaiverRecord]:
+        """Read what was ever waived, the latest first."""
+        answer = await self._transport.get(
+            "/v1/waivers", model=model, as_of=moment(as_of)
+        )
+        return [WaiverRecord.model_validate(row) for row in answer["data"]]
+
+    async def reviews(
+        self,
+        model: str | None = None,
+        *,
+        overdue: bool = False,
+        as_of: Moment | None = None,
+    ) -> list[ReviewRecord]:
+        """Read the looks at waivers that are owed; overdue ones on top."""
+        answer = await self._transport.get(
+            "/v1/reviews",
+            model=model,
+            open="true",
+            overdue="true" if overdue else None,
+            as_of=moment(as_of),
+        )
+        return [ReviewRecord.model_validate(row) for row in answer["data"]]
+
+    async def link(
+        self, principals: Iterable[str], reason: str, *, key: str | None = None
+    ) -> None:
+        """Say that accounts are one person's, who then counts once."""
+        body = {"principals": list(principals), "reason": reason}
+        await self._transport.post("/v1/access/links", body, key=key)
 
     async def register(
         self,

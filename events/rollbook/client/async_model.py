@@ -2,8 +2,10 @@
 
 from typing import Any, Literal
 
+from rollbook.client.async_promotion import AsyncPromotion
 from rollbook.client.async_transport import AsyncTransport
 from rollbook.client.async_version import AsyncVersion
+from rollbook.client.bodies import without_none
 from rollbook.client.models import (
     AliasRecord,
     Interval,
@@ -13,8 +15,8 @@ from rollbook.client.models import (
     VersionRecord,
 )
 from rollbook.client.moments import Moment, moment
-from rollbook.client.resources import lane_path, model_path
-from rollbook.reference import LaneReference, ModelReference
+from rollbook.client.resources import event_data, lane_path, model_path
+from rollbook.reference import LaneReference, ModelReference, PromotionReference
 
 
 class AsyncLane:
@@ -42,6 +44,22 @@ class AsyncLane:
             f"{self._path}/history", on=moment(on), as_of=moment(as_of)
         )
         return [Interval.model_validate(row) for row in answer["data"]]
+
+    async def roll_back(
+        self,
+        reason: str,
+        *,
+        to: int | None = None,
+        incident: str | None = None,
+        key: str | None = None,
+    ) -> AsyncPromotion:
+        """Go back to what was stable, at once; automation then keeps away (hold)."""
+        body = without_none({"reason": reason, "to": to, "incident": incident})
+        path = f"{self._path}/rollbacks"
+        answer = await self._transport.post(path, body, key=key)
+        number = int(event_data(answer, "promotion.requested")["promotion"])
+        reference = PromotionReference(self._reference.model, number)
+        return AsyncPromotion(self._transport, reference)
 
 
 class AsyncModel:
@@ -111,6 +129,19 @@ class AsyncModel:
         body: dict[str, Any] = {"alias": name, "version": version}
         body |= {"expected_previous": previous, "reason": reason}
         await self._transport.post(f"{self._path}/aliases", body, key=key)
+
+    async def close_review(
+        self,
+        review: str,
+        finding: Literal["justified", "not_justified"],
+        notes: str,
+        *,
+        key: str | None = None,
+    ) -> None:
+        """Say what a look at a waiver came to, as somebody who had no part in it."""
+        body = {"finding": finding, "notes": notes}
+        path = f"{self._path}/reviews/{review}/closures"
+        await self._transport.post(path, body, key=key)
 
     async def _points(self, name: str) -> int | None:
         pointing = {each.alias: each.version for each in await self.aliases()}

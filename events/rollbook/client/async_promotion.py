@@ -1,13 +1,17 @@
-"""What can be done with one promotion: look, wait, vote, end it?"""
+"""What can be done with one promotion: look, wait, vote, waive, pause, end it?"""
 
 import asyncio
+from collections.abc import Iterable, Mapping
+from datetime import datetime
 from typing import Any, Final, Literal
 
 from rollbook.client.async_transport import AsyncTransport
-from rollbook.client.bodies import without_none
+from rollbook.client.bodies import numbers, without_none
+from rollbook.client.exchange import Json
+from rollbook.client.explanation import Explanation
 from rollbook.client.models import PromotionRecord
 from rollbook.client.moments import Moment, moment
-from rollbook.client.resources import lane_path, promotion_path
+from rollbook.client.resources import event_id, lane_path, promotion_path
 from rollbook.client.waiting import Wait, is_reached, is_shown, still_pending
 from rollbook.reference import LaneReference, PromotionReference
 
@@ -50,6 +54,11 @@ class AsyncPromotion:
     async def status(self, *, as_of: Moment | None = None) -> PromotionRecord:
         """Read how far it has come, its gates and votes."""
         return PromotionRecord.model_validate(await self._read(as_of))
+
+    async def why(self, *, as_of: Moment | None = None) -> Explanation:
+        """Read of every gate what it says, what would change it, and who could."""
+        answer = await self._transport.get(f"{self._path}/why", as_of=moment(as_of))
+        return Explanation.model_validate(answer["data"])
 
     async def wait(
         self,
@@ -101,6 +110,19 @@ class AsyncPromotion:
         """Vote against it as it is now, or as it was when `binding` was shown."""
         await self._vote("rejections", comment, gate=gate, binding=binding, key=key)
 
+    async def request_changes(
+        self,
+        comment: str,
+        *,
+        gate: str | None = None,
+        binding: str | None = None,
+        key: str | None = None,
+    ) -> None:
+        """Ask for something before one would approve; it goes on waiting."""
+        await self._vote(
+            "change-requests", comment, gate=gate, binding=binding, key=key
+        )
+
     async def withdraw(
         self, *, gate: str | None = None, key: str | None = None
     ) -> None:
@@ -115,6 +137,69 @@ class AsyncPromotion:
         """Stop it after it was dispatched; targets keep what they serve."""
         await self._post("aborts", {"reason": reason}, key)
 
+    async def pause(self, reason: str, *, key: str | None = None) -> None:
+        """Let it stand still while it is under way; targets keep what they serve."""
+        await self._post("pauses", {"reason": reason}, key)
+
+    async def resume(
+        self,
+        reason: str,
+        *,
+        step: int = 0,
+        accept: Iterable[str] = (),
+        key: str | None = None,
+    ) -> None:
+        """Let it go on; the metrics in `accept` take nothing back any more."""
+        body = {"reason": reason, "step": step, "accept": list(accept)}
+        await self._post("resumptions", body, key)
+
+    async def record_analysis(
+        self,
+        metrics: Mapping[str, float],
+        *,
+        samples: int,
+        from_at: datetime,
+        until_at: datetime,
+        champion: Mapping[str, float] | None = None,
+        key: str | None = None,
+    ) -> None:
+        """Record what was measured while it proves itself; its policy judges that."""
+        measured = {"candidate": numbers(metrics)}
+        if champion is not None:
+            measured["champion"] = numbers(champion)
+        body = {
+            "metrics": measured,
+            "samples": samples,
+            "from_at": moment(from_at),
+            "until_at": moment(until_at),
+        }
+        await self._post("analyses", body, key)
+
+    async def waive(
+        self,
+        gates: Iterable[str],
+        break_glass: str,
+        reason: str,
+        *,
+        incident: str | None = None,
+        key: str | None = None,
+    ) -> str:
+        """Make gates stop mattering, under a class of the policy; returns the waiver.
+
+        Where the class takes two people, a second one has to confirm it.
+        """
+        body = {
+            "gates": list(gates),
+            "break_glass": break_glass,
+            "reason": reason,
+            "incident": incident,
+        }
+        return event_id(await self._post("waivers", body, key), "waiver.requested")
+
+    async def confirm_waiver(self, waiver: str, *, key: str | None = None) -> None:
+        """Be the second person that a waiver needs."""
+        await self._post(f"waivers/{waiver}/confirmations", {}, key)
+
     async def _vote(
         self,
         collection: str,
@@ -125,15 +210,17 @@ class AsyncPromotion:
         key: str | None,
     ) -> None:
         if binding is None:
-            binding = (await self._read(None)).get("binding")
+            # Of what is no longer voted on the registrar says so itself.
+            seen = (await self._read(None)).get("binding")
+            binding = seen or (await self.why()).binding
         body = {"comment": comment, "gate": gate, "binding": binding}
         await self._post(collection, body, key)
 
     async def _post(
         self, collection: str, body: dict[str, Any], key: str | None
-    ) -> None:
+    ) -> Json:
         path = f"{self._path}/{collection}"
-        await self._transport.post(path, without_none(body), key=key)
+        return await self._transport.post(path, without_none(body), key=key)
 
     async def _read(self, as_of: Moment | None) -> dict[str, Any]:
         answer = await self._transport.get(self._path, as_of=moment(as_of))

@@ -16,6 +16,7 @@ from rollbook.client.exchange import (
     BYE,
     FEED,
     FEED_RETRIES,
+    REHEARSED,
     RETRIES,
     SILENCE_SECONDS,
     TIMEOUT_SECONDS,
@@ -63,11 +64,23 @@ class AsyncTransport:
         return document_of(await self._ask("GET", path, params=asked))
 
     async def post(
-        self, path: str, body: Mapping[str, Any], *, key: str | None = None
+        self,
+        path: str,
+        body: Mapping[str, Any],
+        *,
+        key: str | None = None,
+        dry_run: bool = False,
     ) -> Json:
-        """Record something; `key` is the command id, made here where it is None."""
-        answer = document_of(await self._ask("POST", path, **written(body, key)))
-        self.saw(int(answer.get("seq") or 0))
+        """Record something; `key` is the command id, made here where it is None.
+
+        A dry run is decided and answered in the same way, and nothing is recorded.
+        """
+        params = REHEARSED if dry_run else None
+        answer = document_of(
+            await self._ask("POST", path, params=params, **written(body, key))
+        )
+        if not dry_run:
+            self.saw(int(answer.get("seq") or 0))
         return answer
 
     def saw(self, sequence: int) -> None:

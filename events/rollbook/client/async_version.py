@@ -1,4 +1,4 @@
-"""What can be done with one version: record evidence, ask for it in a stage?"""
+"""What can be done with one version: record evidence, check, ask for it in a stage?"""
 
 import asyncio
 from collections.abc import Mapping
@@ -9,6 +9,7 @@ from typing import Any, Literal
 from rollbook.client import bodies
 from rollbook.client.async_promotion import AsyncPromotion
 from rollbook.client.async_transport import AsyncTransport
+from rollbook.client.explanation import Explanation
 from rollbook.client.models import EvidenceRecord, VersionRecord
 from rollbook.client.moments import Moment, moment
 from rollbook.client.resources import event_data, model_path
@@ -103,6 +104,18 @@ class AsyncVersion:
             f"{self._path}/evidence", as_of=moment(as_of)
         )
         return [EvidenceRecord.model_validate(row) for row in answer["data"]]
+
+    async def check(
+        self, stage: str, *, redeploy: bool = False, as_of: Moment | None = None
+    ) -> Explanation:
+        """Judge the gates of a stage now, or as things stood; nothing is recorded."""
+        answer = await self._transport.get(
+            f"{self._path}/checks",
+            to=stage,
+            kind="redeploy" if redeploy else None,
+            as_of=moment(as_of),
+        )
+        return Explanation.model_validate(answer["data"])
 
     async def promote(
         self,

@@ -4,79 +4,22 @@ A facade: each method blocks while the one of the same name and signature runs i
 background loop. What it does is written in the `async_*.py` beside it.
 """
 
-from collections.abc import (
-    Callable,
-    Coroutine,
-    Iterable,
-    Iterator,
-    Mapping,
-)
-from functools import wraps
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Concatenate, Generic, ParamSpec, Self, TypeVar
+from typing import Self
 
+from rollbook.client.async_bundle import AsyncBundle
+from rollbook.client.async_calendar import AsyncCalendar
 from rollbook.client.async_client import AsyncClient
 from rollbook.client.async_model import AsyncLane, AsyncModel
+from rollbook.client.async_policy import AsyncPolicy
 from rollbook.client.async_promotion import AsyncPromotion
 from rollbook.client.async_version import AsyncVersion
 from rollbook.client.background import BackgroundLoop
+from rollbook.client.blocking import Blocking, blocking, handing
 from rollbook.client.exchange import TIMEOUT_SECONDS
 from rollbook.client.models import FeedEvent, VersionRecord
-
-A = TypeVar("A")
-B = TypeVar("B")
-P = ParamSpec("P")
-T = TypeVar("T")
-
-
-class Blocking(Generic[A]):
-    """The blocking side of something that runs in a background loop."""
-
-    def __init__(self, loop: BackgroundLoop, inner: A) -> None:
-        """Take what runs, and where."""
-        self._loop, self._inner = loop, inner
-
-    def __repr__(self) -> str:
-        """Write it as what it stands for."""
-        return repr(self._inner)
-
-    def __str__(self) -> str:
-        """Write it as what it stands for."""
-        return str(self._inner)
-
-    def run(self, work: Coroutine[Any, Any, T]) -> T:
-        """Wait for work in the background loop."""
-        return self._loop.run(work)
-
-    def show(self, kind: Callable[[BackgroundLoop, B], T], inner: B) -> T:
-        """Give something that runs in the same loop its blocking side."""
-        return kind(self._loop, inner)
-
-
-def blocking(
-    method: Callable[Concatenate[A, P], Coroutine[Any, Any, T]],
-) -> Callable[Concatenate[Blocking[A], P], T]:
-    """Make a blocking method with the signature of an asynchronous one."""
-
-    @wraps(method)
-    def call(self: Blocking[A], /, *args: P.args, **kwargs: P.kwargs) -> T:
-        return self.run(method(self._inner, *args, **kwargs))
-
-    return call
-
-
-def handing(
-    method: Callable[Concatenate[A, P], Coroutine[Any, Any, B]],
-    kind: Callable[[BackgroundLoop, B], T],
-) -> Callable[Concatenate[Blocking[A], P], T]:
-    """Make a blocking method whose answer has methods of its own."""
-
-    @wraps(method)
-    def call(self: Blocking[A], /, *args: P.args, **kwargs: P.kwargs) -> T:
-        return self.show(kind, self.run(method(self._inner, *args, **kwargs)))
-
-    return call
 
 
 class Promotion(Blocking[AsyncPromotion]):
@@ -93,12 +36,23 @@ class Promotion(Blocking[AsyncPromotion]):
         return self._inner.number
 
     status = blocking(AsyncPromotion.status)
+    why = blocking(AsyncPromotion.why)
     wait = blocking(AsyncPromotion.wait)
     approve = blocking(AsyncPromotion.approve)
     reject = blocking(AsyncPromotion.reject)
+    request_changes = blocking(AsyncPromotion.request_changes)
     withdraw = blocking(AsyncPromotion.withdraw)
     cancel = blocking(AsyncPromotion.cancel)
     abort = blocking(AsyncPromotion.abort)
+    pause = blocking(AsyncPromotion.pause)
+    resume = blocking(AsyncPromotion.resume)
+    record_analysis = blocking(AsyncPromotion.record_analysis)
+    waive = blocking(AsyncPromotion.waive)
+    confirm_waiver = blocking(AsyncPromotion.confirm_waiver)
+
+
+def _promotions(loop: BackgroundLoop, found: list[AsyncPromotion]) -> list[Promotion]:
+    return [Promotion(loop, each) for each in found]
 
 
 class Version(Blocking[AsyncVersion]):
@@ -136,6 +90,7 @@ class Version(Blocking[AsyncVersion]):
 
     evidence = blocking(AsyncVersion.evidence)
     list_evidence = blocking(AsyncVersion.list_evidence)
+    check = blocking(AsyncVersion.check)
     promote = handing(AsyncVersion.promote, Promotion)
 
 
@@ -144,6 +99,7 @@ class Lane(Blocking[AsyncLane]):
 
     status = blocking(AsyncLane.status)
     history = blocking(AsyncLane.history)
+    roll_back = handing(AsyncLane.roll_back, Promotion)
 
 
 def _versions(loop: BackgroundLoop, found: list[AsyncVersion]) -> list[Version]:
@@ -168,6 +124,44 @@ class Model(Blocking[AsyncModel]):
     promotions = blocking(AsyncModel.promotions)
     aliases = blocking(AsyncModel.aliases)
     alias = blocking(AsyncModel.alias)
+    close_review = blocking(AsyncModel.close_review)
+
+
+class Policy(Blocking[AsyncPolicy]):
+    """The rules under one name; digests may be shortened to their beginning."""
+
+    @property
+    def name(self) -> str:
+        """Return its name."""
+        return self._inner.name
+
+    status = blocking(AsyncPolicy.status)
+    revision = blocking(AsyncPolicy.revision)
+    endorse = blocking(AsyncPolicy.endorse)
+    activate = blocking(AsyncPolicy.activate)
+    retire = blocking(AsyncPolicy.retire)
+
+
+class Calendar(Blocking[AsyncCalendar]):
+    """The times when nothing may change, for which lanes."""
+
+    freezes = blocking(AsyncCalendar.freezes)
+    freeze = blocking(AsyncCalendar.freeze)
+    stop_the_line = blocking(AsyncCalendar.stop_the_line)
+    lift = blocking(AsyncCalendar.lift)
+
+
+class Bundle(Blocking[AsyncBundle]):
+    """Several promotions that change their lanes together, or not at all."""
+
+    @property
+    def number(self) -> int:
+        """Return its number among all bundles."""
+        return self._inner.number
+
+    status = blocking(AsyncBundle.status)
+    cancel = blocking(AsyncBundle.cancel)
+    roll_back = handing(AsyncBundle.roll_back, _promotions)
 
 
 class Client(Blocking[AsyncClient]):
@@ -222,9 +216,28 @@ class Client(Blocking[AsyncClient]):
         """Name a promotion, as in `fraud:14`; asks nothing yet."""
         return self.show(Promotion, self._inner.promotion(reference))
 
+    def policy(self, name: str) -> Policy:
+        """Name the rules under a name; asks nothing yet."""
+        return self.show(Policy, self._inner.policy(name))
+
+    def calendar(self) -> Calendar:
+        """Name the times when nothing may change; asks nothing yet."""
+        return self.show(Calendar, self._inner.calendar())
+
+    def bundle(self, number: int) -> Bundle:
+        """Name a bundle; asks nothing yet."""
+        return self.show(Bundle, self._inner.bundle(number))
+
     register = handing(AsyncClient.register, Version)
     version = handing(AsyncClient.version, Version)
     status = blocking(AsyncClient.status)
+    policies = blocking(AsyncClient.policies)
+    propose_policy = blocking(AsyncClient.propose_policy)
+    request_bundle = handing(AsyncClient.request_bundle, Bundle)
+    inbox = blocking(AsyncClient.inbox)
+    waivers = blocking(AsyncClient.waivers)
+    reviews = blocking(AsyncClient.reviews)
+    link = blocking(AsyncClient.link)
 
     def follow(
         self,

@@ -68,9 +68,11 @@ class ProblemError(errors.RollbookError):
 class InvalidRequest(ProblemError):
     """The request is not well formed."""
 
-    members = ("errors", "candidates", "first_seq", "limit")
+    members = ("errors", "faults", "candidates", "first_seq", "limit")
     errors: list[dict[str, Any]] | None
     """`pointer`, `message` and where known `hint` of each fault."""
+    faults: list[dict[str, Any]] | None
+    """Of a policy: `path`, `message` and `remedy` of each fault."""
     candidates: list[str] | None
     first_seq: int | None
     limit: int | None
@@ -183,10 +185,12 @@ _CLASS_OF: Final[dict[str, type[ProblemError]]] = {
     "invalid-request": InvalidRequest,
     "as-of-out-of-range": InvalidRequest,
     "idempotency-key-reused": InvalidRequest,
+    "policy-invalid": InvalidRequest,
     "payload-too-large": InvalidRequest,
     "unauthenticated": Unauthenticated,
     "forbidden": Forbidden,
     "separation-of-duties": Forbidden,
+    "protected-alias": Forbidden,
     "not-found": NotFound,
     "incumbent-moved": Conflict,
     "already-exists": Conflict,
@@ -199,8 +203,10 @@ _CLASS_OF: Final[dict[str, type[ProblemError]]] = {
     "in-use": Refused,
     "lane-busy": Refused,
     "lane-held": Refused,
+    "lane-frozen": Refused,
     "version-quarantined": Refused,
     "digest-mismatch": Refused,
+    "rate-limited": Unavailable,
     "projection-behind": Unavailable,
     "outcome-unknown": Unavailable,
     "unavailable": Unavailable,

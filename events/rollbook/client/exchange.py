@@ -26,6 +26,7 @@ SILENCE_SECONDS: Final = 40.0
 WORTH_A_RETRY: Final = frozenset({429, 503})
 
 Params = Mapping[str, Any]
+REHEARSED: Final[Params] = {"dry_run": "true"}
 Json = dict[str, Any]
 Outcome = httpx2.Response | httpx2.TransportError
 

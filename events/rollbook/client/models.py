@@ -87,15 +87,17 @@ class GateRecord(Record):
 
 
 class VoteRecord(Record):
-    """One vote; `live` is False after it was withdrawn."""
+    """One vote; `live` is False after it was withdrawn, voided or refused."""
 
     approval: str
     vote: str
-    gate: str
+    gate: str | None = None
     voter: str
     comment: str | None = None
     voted_at: AwareDatetime
     live: bool = True
+    refused: str | None = None
+    """Why it may not count; None: it may."""
 
 
 class PromotionRecord(Record):

@@ -1,5 +1,6 @@
 """Where does each resource lie, and what does an answer of the server say?"""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
@@ -27,6 +28,16 @@ def promotion_path(promotion: PromotionReference) -> str:
     return f"{model_path(promotion.model)}/promotions/{promotion.number}"
 
 
+def policy_path(name: str) -> str:
+    """Return the path of a policy."""
+    return f"/v1/policies/{quote(name, safe='')}"
+
+
+def bundle_path(number: int) -> str:
+    """Return the path of a bundle."""
+    return f"/v1/bundles/{number}"
+
+
 def version_question(
     named: VersionReference | LaneReference,
 ) -> tuple[str, dict[str, str]]:
@@ -47,6 +58,11 @@ def digest_of(version: Mapping[str, Any]) -> str:
     return str(version.get("digest") or nested or "")
 
 
+def is_whole(digest: str) -> bool:
+    """Tell whether a digest is all of one, not its beginning."""
+    return re.fullmatch(r"sha256:[0-9a-f]{64}", digest) is not None
+
+
 def event_data(answer: Mapping[str, Any], recorded_as: str) -> Mapping[str, Any]:
     """Return the data of the first event of a kind in what a command recorded."""
     for event in answer.get("events") or ():
@@ -54,6 +70,14 @@ def event_data(answer: Mapping[str, Any], recorded_as: str) -> Mapping[str, Any]
             data: Mapping[str, Any] = event.get("data") or {}
             return data
     return {}
+
+
+def event_id(answer: Mapping[str, Any], recorded_as: str) -> str:
+    """Return the id of the first event of a kind in what a command recorded."""
+    for event in answer.get("events") or ():
+        if f".{recorded_as}.v" in str(event.get("type", "")):
+            return str(event.get("id", ""))
+    return ""
 
 
 def has_event(answer: Mapping[str, Any], recorded_as: str) -> bool:

@@ -13,9 +13,10 @@ from rollbook.client.errors import (
 )
 from rollbook.reference import PromotionReference
 
+_UNDERWAY: Final = {"DISPATCHED", "PROGRESSING", "PAUSED", "VERIFYING"}
 _REACHED: Final = {
-    "ready": {"READY", "DISPATCHED", "PROGRESSING", "SUCCEEDED"},
-    "dispatched": {"DISPATCHED", "PROGRESSING", "SUCCEEDED"},
+    "ready": {"READY", *_UNDERWAY, "SUCCEEDED"},
+    "dispatched": {*_UNDERWAY, "SUCCEEDED"},
     "live": {"SUCCEEDED"},
 }
 _ENDED: Final = {"REJECTED", "CANCELLED", "EXPIRED"}

@@ -7,7 +7,7 @@ import click
 from rollbook.client.resources import model_path
 from rollbook.reference import ModelReference, parse_model
 from rollbook_services.cli.api import Api
-from rollbook_services.cli.call import Call, command
+from rollbook_services.cli.call import KEY, Call, command
 from rollbook_services.cli.output import Column
 
 alias = click.Group("alias", help="Aliases: set, unset, list.")
@@ -24,7 +24,7 @@ _EXPECT = click.option(
 @click.argument("version")
 @_EXPECT
 @click.option("-m", "--reason")
-@click.option("--key", help="Command id: the same key again is the same request.")
+@KEY
 def set_(
     call: Call,
     model: str,
@@ -48,7 +48,7 @@ def set_(
 @click.argument("name", metavar="ALIAS")
 @_EXPECT
 @click.option("-m", "--reason")
-@click.option("--key", help="Command id: the same key again is the same request.")
+@KEY
 def unset(
     call: Call,
     model: str,

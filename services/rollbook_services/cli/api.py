@@ -67,6 +67,10 @@ class Api:
         remember(self._server, self.transport.seen, os.environ)
         return answer
 
+    def rehearse(self, path: str, body: Mapping[str, Any]) -> Json:
+        """Ask what would be recorded; a refusal is raised, nothing is recorded."""
+        return self.transport.post(path, body, dry_run=True)
+
     def saw(self, sequence: int) -> None:
         """Keep how far an answer went, so that the next command sees that too."""
         self.transport.seen = max(self.transport.seen, sequence)

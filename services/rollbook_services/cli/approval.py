@@ -1,4 +1,7 @@
-"""Commands of reviewers: approve, reject, withdraw; a vote binds to what was shown."""
+"""Commands of reviewers; a vote binds to what was shown.
+
+Approve, reject, ask for changes, withdraw.
+"""
 
 from collections.abc import Mapping
 from typing import Any
@@ -8,7 +11,8 @@ import click
 from rollbook.client.resources import has_event, promotion_path
 from rollbook.reference import PromotionReference, parse_promotion
 from rollbook_services.cli.api import Api
-from rollbook_services.cli.call import Call, command
+from rollbook_services.cli.call import KEY, Call, command
+from rollbook_services.cli.gates import gate_line
 from rollbook_services.cli.output import Output
 
 
@@ -17,7 +21,7 @@ from rollbook_services.cli.output import Output
 @click.option("-m", "--comment")
 @click.option("--gate", help="Which approval gate, where there are several.")
 @click.option("--binding", help="What you reviewed; as shown now if left out.")
-@click.option("--key", help="Command id: the same key again is the same request.")
+@KEY
 def approve(
     call: Call,
     promotion: str,
@@ -36,7 +40,7 @@ def approve(
     }
     answer = api.write(f"{promotion_path(named)}/approvals", body, key=key)
     ready = has_event(answer, "promotion.readied")
-    follows = "   all gates pass, dispatch follows" if ready else ""
+    follows = "   every gate is open, dispatch follows" if ready else ""
     call.output.done(answer, f"{named}   approved{follows}", name=str(named))
 
 
@@ -45,7 +49,7 @@ def approve(
 @click.option("-m", "--comment", required=True)
 @click.option("--gate", help="Which approval gate, where there are several.")
 @click.option("--binding", help="What you reviewed; as shown now if left out.")
-@click.option("--key", help="Command id: the same key again is the same request.")
+@KEY
 def reject(
     call: Call,
     promotion: str,
@@ -66,10 +70,37 @@ def reject(
     call.output.done(answer, f"{named}   rejected", name=str(named))
 
 
+@command("request-changes")
+@click.argument("promotion")
+@click.option("-m", "--comment", required=True)
+@click.option("--gate", help="Which approval gate, where there are several.")
+@click.option("--binding", help="What you reviewed; as shown now if left out.")
+@KEY
+def request_changes(
+    call: Call,
+    promotion: str,
+    comment: str,
+    gate: str | None,
+    binding: str | None,
+    key: str | None,
+) -> None:
+    """Ask for something before you would approve; the promotion goes on waiting."""
+    named = parse_promotion(promotion)
+    api = call.api()
+    verb = "ask for changes to"
+    body = {
+        "gate": gate,
+        "binding": binding or _shown(api, named, verb, call.output),
+        "comment": comment,
+    }
+    answer = api.write(f"{promotion_path(named)}/change-requests", body, key=key)
+    call.output.done(answer, f"{named}   changes asked for", name=str(named))
+
+
 @command("withdraw")
 @click.argument("promotion")
 @click.option("--gate", help="Which approval gate, where there are several.")
-@click.option("--key", help="Command id: the same key again is the same request.")
+@KEY
 def withdraw(call: Call, promotion: str, gate: str | None, key: str | None) -> None:
     """Take your own vote back."""
     named = parse_promotion(promotion)
@@ -78,11 +109,10 @@ def withdraw(call: Call, promotion: str, gate: str | None, key: str | None) -> N
     call.output.done(answer, f"{named}   vote withdrawn", name=str(named))
 
 
-def _shown(
-    api: Api, promotion: PromotionReference, verb: str, output: Output
-) -> str | None:
+def _shown(api: Api, promotion: PromotionReference, verb: str, output: Output) -> str:
     """Show what the vote is about and return its binding."""
-    found = api.read(promotion_path(promotion))["data"]
+    path = promotion_path(promotion)
+    found = api.read(path)["data"]
     bound: Mapping[str, Any] = found.get("bound_to") or {}
     evidence = bound.get("evidence_set") or found.get("evidence_set") or []
     output.note(
@@ -95,9 +125,7 @@ def _shown(
     if found.get("reason"):
         output.note(f"{output.text(found.get('requester'))} asks: {found['reason']}")
     for gate in found.get("gates") or ():
-        output.note(
-            f"  {gate.get('status', '?'):<8} {gate.get('gate', '?'):<12} "
-            f"{gate.get('detail', '')}"
-        )
-    binding = found.get("binding")
-    return None if binding is None else str(binding)
+        output.note(gate_line(gate, output))
+    # Of what is no longer voted on the registrar says so itself.
+    told = found if found.get("binding") else api.read(f"{path}/why")["data"]
+    return str(told["binding"])

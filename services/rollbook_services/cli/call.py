@@ -18,6 +18,11 @@ P = ParamSpec("P")
 
 FORMS: Final = ("table", "wide", "json", "jsonl", "name")
 
+KEY: Final = click.option(
+    "--key", help="Command id: the same key again is the same request."
+)
+REASON: Final = click.option("-m", "--reason", required=True)
+
 _SURROUNDING: Final = [
     click.option("--url", help="The server (ROLLBOOK_URL)."),
     click.option(

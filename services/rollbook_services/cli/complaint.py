@@ -2,15 +2,20 @@
 
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 import click
+
+from rollbook_services.cli.gates import name_of, word
 
 EXIT_UNEXPECTED: Final = 1
 EXIT_USAGE: Final = 2
 EXIT_UNREACHABLE: Final = 69
 EXIT_INTERRUPTED: Final = 130
+_SAID: Final = frozenset(
+    ("errors", "faults", "gates", "near", "people", "seq", "trace_id")
+)
 
 
 def complain(error: BaseException, *, verbose: bool) -> int:
@@ -76,29 +81,39 @@ def _missing(error: ModuleNotFoundError) -> int:
 
 def hints(detail: Mapping[str, Any]) -> list[str]:
     """Write what a problem adds to its sentence, a line for each fact."""
-    lines = [
-        f"{fault.get('pointer', '?')}: {fault.get('message', '')}"
-        for fault in _mappings(detail.get("errors"))
-    ]
-    lines += [
-        f"{gate.get('status', '?'):8} {gate.get('gate') or gate.get('id', '?')}: "
-        f"{gate.get('detail') or gate.get('why', '')}"
-        for gate in _mappings(detail.get("gates"))
-    ]
+    lines = [*_faults(detail), *_gates(detail)]
     near = detail.get("near")
     if near:
-        lines.append(
-            f"near: {', '.join(map(str, near))}"
-            if isinstance(near, list)
-            else f"near: {near}"
-        )
-    said = {"errors", "gates", "near", "people", "seq", "trace_id"}
+        names = ", ".join(map(str, near)) if isinstance(near, list) else str(near)
+        lines.append(f"near: {names}")
     lines += [
         f"{name}: {value if isinstance(value, str) else json.dumps(value)}"
         for name, value in detail.items()
-        if name not in said and value not in (None, [], {}, "")
+        if name not in _SAID and value not in (None, [], {}, "")
     ]
-    return lines
+    people = detail.get("people")
+    known = people if isinstance(people, Mapping) else {}
+    return [_named(line, known) for line in lines]
+
+
+def _faults(detail: Mapping[str, Any]) -> Iterator[str]:
+    for fault in _mappings(detail.get("errors")):
+        yield f"{fault.get('pointer', '?')}: {fault.get('message', '')}"
+    for fault in _mappings(detail.get("faults")):
+        said = f"{fault.get('message', '')}; {fault.get('remedy', '')}"
+        yield f"{fault.get('path') or 'the whole file'}: {said}"
+
+
+def _gates(detail: Mapping[str, Any]) -> Iterator[str]:
+    for gate in _mappings(detail.get("gates")):
+        why = gate.get("detail") or gate.get("why", "")
+        yield f"{word(gate):8} {name_of(gate)}: {why}"
+
+
+def _named(line: str, people: Mapping[str, Any]) -> str:
+    for principal, name in people.items():
+        line = line.replace(str(principal), str(name))
+    return line
 
 
 def _mappings(value: object) -> list[Mapping[str, Any]]:

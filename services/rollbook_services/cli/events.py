@@ -1,8 +1,9 @@
-"""Commands about the ledger's events: list, show, tail, export."""
+"""Commands about the ledger's events: list, show, tail, export, recompute."""
 
 import json
 import sys
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
@@ -13,10 +14,10 @@ from rollbook.client.resources import recorded_as
 from rollbook_services.cli.api import Api
 from rollbook_services.cli.call import Call, command
 from rollbook_services.cli.output import Column, Row
+from rollbook_services.cli.recorded import EXPORTED, events_of, head, pages
 from rollbook_services.cli.status import position
 
-events = click.Group("events", help="The ledger's events: list, show, tail, export.")
-_PAGE: Final = 500
+events = click.Group("events", help="The ledger's events: list, export, recompute…")
 _STORED: Final = "application/cloudevents+json"
 
 
@@ -90,7 +91,7 @@ def tail(
 ) -> None:
     """Follow the ledger; each event once, also over a restart of the server."""
     api = call.api()
-    start = _head(api) if since is None else since
+    start = head(api) if since is None else since
     fed = api.transport.follow(since=start, model=model, type=type_)
     for number, event in enumerate(fed, start=1):
         click.echo(event.text if call.output.is_for_programs() else _line(event, call))
@@ -114,7 +115,7 @@ def export(
 ) -> None:
     """Write the stored bytes of events, one event a line."""
     api = call.api()
-    last = until or _head(api)
+    last = until or head(api)
     if file is None:
         count = _export(api, sys.stdout.buffer, since, last, model)
     else:
@@ -123,6 +124,39 @@ def export(
     call.output.note(
         f"{count} events, {since} to {last}" + (f", in {file}" if file else "")
     )
+
+
+@command("recompute", into=events)
+@EXPORTED
+def recompute(call: Call, exported: Path | None) -> int:
+    """Take every decision again from what lay before it; 10 where one differs."""
+    from rollbook_services.registrar.hindsight.recompute import recompute as take_again
+
+    report = take_again(events_of(call, exported))
+    counted = {
+        "decisions": report.decisions,
+        "agreed": report.agreed,
+        "not_comparable": report.not_comparable,
+    }
+    columns = [
+        Column("SEQ", sequence_of),
+        Column("ABOUT", lambda row: row.get("aggregate")),
+        Column("WHAT", lambda row: row.get("what")),
+        Column("RECORDED", lambda row: row.get("recorded")),
+        Column("RECOMPUTED", lambda row: row.get("recomputed")),
+    ]
+    line = f"{report.agreed} of {report.decisions} decisions agree"
+    if report.not_comparable:
+        line += f"; {report.not_comparable} were taken by other rules than these"
+    call.output.rows(
+        {"data": [asdict(each) for each in report.disagreements], **counted},
+        columns,
+        name=lambda row: str(sequence_of(row)),
+        empty=line,
+    )
+    if report.disagreements:
+        call.output.note(f"{line}: what is recorded does not follow from the rules")
+    return 10 if report.disagreements else 0
 
 
 def sequence_of(row: Row) -> object:
@@ -145,10 +179,6 @@ def about(row: Row) -> str:
     return f"{model}#{row['stage']}" if row.get("stage") else str(model)
 
 
-def _head(api: Api) -> int:
-    return int(api.read("/v1/events", limit=1).get("seq") or 0)
-
-
 def _line(fed: Fed, call: Call) -> str:
     from rollbook.subjects import model_name
 
@@ -167,13 +197,8 @@ def _line(fed: Fed, call: Call) -> str:
 
 
 def _export(api: Api, out: BinaryIO, since: int, last: int, model: str | None) -> int:
-    asked = {"since": since, "until": last, "model": model, "limit": _PAGE}
-    after: str | None = None
     count = 0
-    while True:
-        page = api.read("/v1/events/stored", after=after, **asked)
-        out.writelines(row["body"].encode() + b"\n" for row in page["data"])
-        count += len(page["data"])
-        after = page.get("next")
-        if after is None:
-            return count
+    for page in pages(api, since=since, until=last, model=model):
+        out.writelines(row["body"].encode() + b"\n" for row in page)
+        count += len(page)
+    return count

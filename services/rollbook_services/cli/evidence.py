@@ -11,7 +11,7 @@ from rollbook.client.resources import event_data, model_path
 from rollbook.reference import parse_model
 from rollbook_services.cli.api import version_path
 from rollbook_services.cli.artifact import hashing
-from rollbook_services.cli.call import Call, command
+from rollbook_services.cli.call import KEY, REASON, Call, command
 from rollbook_services.cli.given import metrics
 from rollbook_services.cli.output import Column, Row
 
@@ -41,7 +41,7 @@ evidence = click.Group("evidence", help="Evidence: add, list, revoke.")
     help="The whole report; its place and digest are recorded.",
 )
 @click.option("--uri", help="Where the report is kept, if not at --file.")
-@click.option("--key", help="Command id: the same key again is the same request.")
+@KEY
 def add(
     call: Call,
     version: str,
@@ -104,8 +104,8 @@ def list_(call: Call, version: str) -> None:
 @command("revoke", into=evidence)
 @click.argument("model")
 @click.argument("evidence_id", metavar="EVIDENCE")
-@click.option("-m", "--reason", required=True)
-@click.option("--key", help="Command id: the same key again is the same request.")
+@REASON
+@KEY
 def revoke(
     call: Call, model: str, evidence_id: str, reason: str, key: str | None
 ) -> None:

@@ -5,7 +5,7 @@ import click
 from rollbook.client.resources import event_data, lane_path
 from rollbook.client.waiting import Wait
 from rollbook.reference import LaneReference, ModelReference, parse
-from rollbook_services.cli.call import Call, command
+from rollbook_services.cli.call import KEY, REASON, Call, command
 from rollbook_services.cli.promote import promotion_of
 from rollbook_services.cli.waiting import seconds, wait_for
 
@@ -16,7 +16,7 @@ _STAGE = click.option("--stage", help="The stage; or write MODEL#STAGE.")
 @click.argument("model")
 @_STAGE
 @click.option("--to", metavar="V", help="Which version; the one before if left out.")
-@click.option("-m", "--reason", required=True)
+@REASON
 @click.option("--incident")
 @click.option(
     "--wait",
@@ -27,7 +27,7 @@ _STAGE = click.option("--stage", help="The stage; or write MODEL#STAGE.")
 @click.option(
     "--timeout", default="5m", show_default=True, help="Wait at most: 90s, 5m."
 )
-@click.option("--key", help="Command id: the same key again is the same request.")
+@KEY
 def rollback(
     call: Call,
     model: str,
@@ -67,9 +67,9 @@ def rollback(
 @command("hold")
 @click.argument("model")
 @_STAGE
-@click.option("-m", "--reason", required=True)
+@REASON
 @click.option("--until", help="An instant with zone; until it is lifted if left out.")
-@click.option("--key", help="Command id: the same key again is the same request.")
+@KEY
 def hold(
     call: Call,
     model: str,
@@ -88,9 +88,9 @@ def hold(
 @command("unhold")
 @click.argument("model")
 @_STAGE
-@click.option("-m", "--reason", required=True)
+@REASON
 @click.option("--hold", "hold_id", help="Which hold; the present one if left out.")
-@click.option("--key", help="Command id: the same key again is the same request.")
+@KEY
 def unhold(
     call: Call,
     model: str,

@@ -19,8 +19,19 @@ _DATA = click.option(
 )
 @click.option("--host", help="Address to listen on; loopback unless said.")
 @click.option("--nats-port", type=click.IntRange(0, 65535), help="0 takes a free one.")
+@click.option(
+    "--place",
+    "places",
+    multiple=True,
+    metavar="STAGE/TARGET",
+    help="A target of a policy of yours whose agent may sign in; it is remembered.",
+)
 def up(
-    data: Path | None, port: int | None, host: str | None, nats_port: int | None
+    data: Path | None,
+    port: int | None,
+    host: str | None,
+    nats_port: int | None,
+    places: tuple[str, ...],
 ) -> None:
     """Run all of Rollbook here, in one process, on one data directory."""
     import uvloop
@@ -28,7 +39,7 @@ def up(
     from rollbook_services.local.up import run
     from rollbook_services.settings import load
 
-    server = {"data": data, "port": port, "host": host}
+    server = {"data": data, "port": port, "host": host, "places": places or None}
     given: dict[str, Any] = {
         "server": _told(server),
         "nats": _told({"port": nats_port}),

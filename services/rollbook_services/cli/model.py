@@ -4,7 +4,7 @@ import click
 
 from rollbook.client.resources import model_path
 from rollbook.reference import parse_model
-from rollbook_services.cli.call import Call, command
+from rollbook_services.cli.call import KEY, Call, command
 from rollbook_services.cli.given import pairs
 from rollbook_services.cli.output import Column, Row
 
@@ -59,7 +59,7 @@ def show(call: Call, name: str) -> None:
 @click.option("--tier")
 @click.option("--description")
 @click.option("--label", "labels", multiple=True, metavar="K=V")
-@click.option("--key", help="Command id: the same key again is the same request.")
+@KEY
 def create(
     call: Call,
     name: str,

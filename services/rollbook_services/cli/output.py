@@ -23,6 +23,8 @@ class Column:
     fill: Callable[[Row], object]
     wide: bool = False
     """Whether only `-o wide` shows it."""
+    plain: bool = False
+    """Whether principals stay principals, and do not become the names of people."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +55,7 @@ class Output:
             click.echo(empty, err=True)
             return
         shown = [column for column in columns if not column.wide or self.form == "wide"]
-        cells = [[self.text(column.fill(row)) for column in shown] for row in rows]
+        cells = [[self._cell(column, row) for column in shown] for row in rows]
         for line in table([column.title for column in shown], cells):
             click.echo(line)
 
@@ -105,6 +107,13 @@ class Output:
             case _:
                 return str(value)
 
+    def prose(self, text: object) -> str:
+        """Write a sentence of the server's with the names of the people in it."""
+        told = str(text or "")
+        for principal, name in self.people.items():
+            told = told.replace(principal, name)
+        return told
+
     def time(self, value: object) -> str:
         """Write an instant in the chosen zone, to the second."""
         if not isinstance(value, str):
@@ -118,6 +127,10 @@ class Output:
     def is_for_programs(self) -> bool:
         """Tell whether a program reads what is written."""
         return self.form in {"json", "jsonl", "name"}
+
+    def _cell(self, column: Column, row: Row) -> str:
+        value = column.fill(row)
+        return str(value) if column.plain else self.text(value)
 
     def _programmatic(
         self, answer: Row, rows: Sequence[Row], name: Callable[[Row], str]

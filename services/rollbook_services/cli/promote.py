@@ -1,20 +1,17 @@
-"""Commands of who asks: promote, cancel, abort. There is no way around the queue."""
+"""The command of who asks: promote. There is no way around the queue."""
 
 from collections.abc import Mapping
 from typing import Any
 
 import click
 
-from rollbook.client.resources import event_data, lane_path, model_path, promotion_path
+from rollbook.client.resources import event_data, model_path
 from rollbook.client.waiting import Wait
-from rollbook.reference import (
-    LaneReference,
-    ModelReference,
-    PromotionReference,
-    parse_promotion,
-)
-from rollbook_services.cli.api import Api, Resolved
-from rollbook_services.cli.call import Call, command
+from rollbook.reference import ModelReference, PromotionReference, parse_promotion
+from rollbook_services.cli.api import Resolved, version_path
+from rollbook_services.cli.call import KEY, Call, command
+from rollbook_services.cli.protection import confirm
+from rollbook_services.cli.rehearsal import rehearsed
 from rollbook_services.cli.waiting import seconds, wait_for
 
 
@@ -43,7 +40,8 @@ from rollbook_services.cli.waiting import seconds, wait_for
 @click.option(
     "--timeout", default="30m", show_default=True, help="Wait at most: 90s, 30m."
 )
-@click.option("--key", help="Command id: the same key again is the same request.")
+@click.option("--dry-run", is_flag=True, help="Say what it would come to, no more.")
+@KEY
 def promote(
     call: Call,
     /,
@@ -52,16 +50,27 @@ def promote(
     until: str | None,
     wait_through_failures: bool,
     timeout: str,
+    dry_run: bool,
     key: str | None,
+    expect: str | None,
     **asked: Any,
 ) -> None:
     """Ask for a version in a stage; people and gates decide, then it is dispatched."""
     limit_seconds = seconds(timeout)
     api = call.api()
     found = api.resolve(version)
-    runs = expected(api, LaneReference(found.model, stage), asked.pop("expect"))
-    body = _request(found, stage, runs, **asked)
-    answer = api.write_exactly(f"{model_path(found.model)}/promotions", body, key=key)
+    kind = "redeploy" if asked["redeploy"] else None
+    now = api.read(f"{version_path(found)}/checks", to=stage, kind=kind)["data"]
+    runs = expected(expect, now)
+    body, path = _request(found, stage, runs, **asked), model_path(found.model)
+    if dry_run:
+        answer = api.rehearse(f"{path}/promotions", body)
+        line = f"{promotion_of(found.model, answer)}   would ask for {found} in {stage}"
+        rehearsed(answer, now, call.output, line=line)
+        return
+    if now.get("protected"):
+        confirm(stage, yes=call.yes)
+    answer = api.write_exactly(f"{path}/promotions", body, key=key)
     promotion = promotion_of(found.model, answer)
     if until is None or not call.output.is_for_programs():
         call.output.done(
@@ -99,30 +108,16 @@ def _request(
     }
 
 
-def expected(api: Api, lane: LaneReference, expect: str | None) -> int | str | None:
+def expected(expect: str | None, now: Mapping[str, Any]) -> int | str | None:
     """Return what the caller expects to run there: as said, or as it is seen now."""
     if expect is None:
-        return incumbent(api, lane)
+        number = now["lane"]["incumbent"]
+        return None if number is None else int(number)
     if expect in {"none", "any"}:
         return None if expect == "none" else "any"
     if not expect.isdigit():
         raise click.UsageError(f"--expect {expect!r}: a version's number, none or any")
     return int(expect)
-
-
-def incumbent(api: Api, lane: LaneReference) -> int | None:
-    """Read what runs in a lane, None where nothing ever did."""
-    from rollbook.client.errors import NotFound
-
-    try:
-        found: Any = api.read(lane_path(lane))["data"]
-    except NotFound as error:
-        # Nobody ever asked for anything there; the registrar knows which stages exist.
-        if error.reason == "unknown_model":
-            raise
-        return None
-    number = found.get("incumbent")
-    return None if number is None else int(number)
 
 
 def promotion_of(
@@ -131,36 +126,3 @@ def promotion_of(
     """Return the promotion that a request recorded."""
     number = event_data(answer, "promotion.requested").get("promotion")
     return PromotionReference(model, int(number or 0))
-
-
-@command("cancel")
-@click.argument("promotion")
-@click.option("-m", "--reason", required=True)
-@click.option("--key", help="Command id: the same key again is the same request.")
-def cancel(call: Call, promotion: str, reason: str, key: str | None) -> None:
-    """Withdraw a promotion that still waits."""
-    _end(call, promotion, "cancellations", reason, done="cancelled", key=key)
-
-
-@command("abort")
-@click.argument("promotion")
-@click.option("-m", "--reason", required=True)
-@click.option("--key", help="Command id: the same key again is the same request.")
-def abort(call: Call, promotion: str, reason: str, key: str | None) -> None:
-    """Stop a promotion that was dispatched; targets keep what they serve."""
-    _end(call, promotion, "aborts", reason, done="aborted", key=key)
-
-
-def _end(
-    call: Call,
-    promotion: str,
-    collection: str,
-    reason: str,
-    *,
-    done: str,
-    key: str | None,
-) -> None:
-    named = parse_promotion(promotion)
-    path = f"{promotion_path(named)}/{collection}"
-    answer = call.api().write(path, {"reason": reason}, key=key)
-    call.output.done(answer, f"{named}   {done}", name=str(named))

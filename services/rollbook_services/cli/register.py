@@ -18,7 +18,7 @@ from rollbook.reference import (
 )
 from rollbook_services.cli.api import Api
 from rollbook_services.cli.artifact import hashing
-from rollbook_services.cli.call import Call, command
+from rollbook_services.cli.call import KEY, Call, command
 from rollbook_services.cli.given import metrics, pairs, scalars
 
 
@@ -48,7 +48,7 @@ from rollbook_services.cli.given import metrics, pairs, scalars
 @click.option("--run", help="Where the training run is to be seen.")
 @click.option("--parent", "parents", multiple=True, metavar="MODEL@N")
 @click.option("--base", help="The base model.")
-@click.option("--key", help="Command id: the same key again is the same request.")
+@KEY
 def register(call: Call, /, model: str, key: str | None, **given: Any) -> None:
     """Give bytes a version number; makes the model where it is new."""
     reference = parse_model(model)

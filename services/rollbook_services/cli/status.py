@@ -1,4 +1,4 @@
-"""What runs where, and what waits: status, inbox, promotions."""
+"""What runs where, and what was asked for: status, promotions."""
 
 from typing import Any
 
@@ -41,24 +41,6 @@ def status(call: Call, model: str | None, limit: int | None, after: str | None) 
     position(answer, call.output)
 
 
-@command("inbox", reads=True)
-def inbox(call: Call) -> None:
-    """Show the promotions that wait for a vote, and whether it can be yours."""
-    answer = call.api().read("/v1/inbox")
-    columns = [
-        Column("PROMOTION", promotion_name),
-        Column("CHANGE", _change),
-        Column("BY", lambda row: row.get("requester")),
-        Column("ASKED", lambda row: call.output.time(row.get("requested_at"))),
-        Column("YOUR VOTE", lambda row: _yours(row)),
-        Column("WAITS FOR", _waits_for),
-        Column("REASON", lambda row: row.get("reason")),
-    ]
-    call.output.rows(
-        answer, columns, name=promotion_name, empty="nothing waits for a vote"
-    )
-
-
 @command("promotions", reads=True)
 @click.argument("model")
 @click.option("--stage")
@@ -81,7 +63,7 @@ def promotions(
     columns = [
         Column("PROMOTION", promotion_name),
         Column("STATE", lambda row: str(row.get("state", "")).lower()),
-        Column("CHANGE", _change),
+        Column("CHANGE", change),
         Column("KIND", lambda row: row.get("kind")),
         Column("BY", lambda row: row.get("requester")),
         Column("ASKED", lambda row: call.output.time(row.get("requested_at"))),
@@ -133,27 +115,7 @@ def _hold(row: Row, output: Output) -> str | None:
     return f"{output.text(found['by'])}: {found['reason']}" if found else None
 
 
-def _change(row: Row) -> str:
+def change(row: Row) -> str:
+    """Write what a promotion changes."""
     before: Any = row.get("incumbent")
     return f"{before or 'nothing'} -> {row.get('version')} in {row.get('stage')}"
-
-
-def _yours(row: Row) -> str:
-    barred = row.get("barred")
-    if barred is None:
-        return f"rollbook approve {promotion_name(row)} -m …"
-    said = {
-        "requester": "no, you asked for it",
-        "producer": "no, you made the version",
-        "voted": "given",
-        "role": "no, another role is asked",
-    }
-    return said.get(str(barred), str(barred))
-
-
-def _waits_for(row: Row) -> str:
-    return "; ".join(
-        str(gate.get("detail") or gate.get("gate"))
-        for gate in row.get("gates") or ()
-        if gate.get("status") != "pass"
-    )

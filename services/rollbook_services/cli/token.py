@@ -11,18 +11,26 @@ from typing import Any, Final
 import click
 
 from rollbook_services.cli.api import Api
-from rollbook_services.cli.call import Call, command
+from rollbook_services.cli.call import KEY, REASON, Call, command
 from rollbook_services.cli.output import Column
 from rollbook_services.cli.waiting import seconds
 
 token = click.Group("token", help="Tokens: create, list, revoke.")
 _PRINCIPAL: Final = re.compile(r"(prn|svc|rollbook):.+")
 _LONGEST_SECONDS: Final = 90 * 86400
+_TOKENS: Final = "/v1/access/tokens"
+_SOMEBODY: Final = "svc:somebody"  # a dry run needs a name that nobody has yet
 
 
 @command("create", into=token)
 @click.argument("name")
-@click.option("--role", "roles", multiple=True, required=True)
+@click.option(
+    "--role",
+    "roles",
+    multiple=True,
+    required=True,
+    help="One of Rollbook's, or one that a policy names.",
+)
 @click.option("--service", is_flag=True, help="NAME is a program, not a person.")
 @click.option("--stage", help="With --target: it may report for that target alone.")
 @click.option("--target")
@@ -32,7 +40,7 @@ _LONGEST_SECONDS: Final = 90 * 86400
     type=click.Path(path_type=Path, dir_okay=False),
     help="Write the token there (0600) instead of showing it.",
 )
-@click.option("--key", help="Command id: the same key again is the same request.")
+@KEY
 def create(
     call: Call,
     name: str,
@@ -54,23 +62,22 @@ def create(
     if file is not None and file.exists():
         raise click.UsageError(f"--file {file}: it exists; choose another name")
     api = call.api()
-    principal = principal_of(api, name, service=service)
     made = new_token(secrets.token_bytes(10), secrets.token_bytes(32))
-    if file is not None:
-        # Kept before it opens anything: a crash leaves a token nobody knows of.
-        write_secret(file, made.text)
     body: dict[str, Any] = {
         "token": made.id,
         "sha256": made.sha256,
-        "principal": principal,
         "roles": list(roles),
-        "place": {"stage": stage, "target": target} if stage else None,
         "until": until.isoformat(),
+        **({"place": {"stage": stage, "target": target}} if stage else {}),
     }
-    answer = api.write("/v1/access/tokens", body, key=key)
+    principal = _rehearsed_for(api, body, name, service=service)
+    if file is not None:
+        # Kept before it opens anything: a crash leaves a token nobody knows of.
+        write_secret(file, made.text)
+    answer = api.write(_TOKENS, {**body, "principal": principal}, key=key)
+    shown = {"principal": principal, "id": made.id, "until": until.isoformat()}
+    secret = {"file": str(file)} if file else {"token": made.text}
     if call.output.is_for_programs():
-        shown = {"principal": principal, "id": made.id, "until": until.isoformat()}
-        secret = {"file": str(file)} if file else {"token": made.text}
         call.output.facts({**answer, "data": {**shown, **secret}}, [], name=made.id)
         return
     call.output.note(
@@ -83,7 +90,7 @@ def create(
 @command("list", into=token, reads=True)
 def list_(call: Call) -> None:
     """List tokens: whose, with which roles, until when; never the secret."""
-    answer = call.api().read("/v1/access/tokens")
+    answer = call.api().read(_TOKENS)
     columns = [
         Column("TOKEN", lambda row: row.get("token")),
         Column("PRINCIPAL", lambda row: row.get("principal")),
@@ -103,14 +110,24 @@ def list_(call: Call) -> None:
 
 @command("revoke", into=token)
 @click.argument("id_", metavar="TOKEN")
-@click.option("-m", "--reason", required=True)
-@click.option("--key", help="Command id: the same key again is the same request.")
+@REASON
+@KEY
 def revoke(call: Call, id_: str, reason: str, key: str | None) -> None:
     """Make a token open nothing any more, by its id or by the token itself."""
     found = id_.split("_")[1] if id_.startswith("rbk_") and id_.count("_") == 2 else id_
-    path = f"/v1/access/tokens/{found}/revocations"
+    path = f"{_TOKENS}/{found}/revocations"
     answer = call.api().write(path, {"reason": reason}, key=key)
     call.output.done(answer, f"token {found}   revoked", name=found)
+
+
+def _rehearsed_for(api: Api, body: dict[str, Any], name: str, *, service: bool) -> str:
+    """Return whose token it is, if there may be such a token.
+
+    What is refused is refused before the name of a person is kept for it.
+    """
+    if not (service or _PRINCIPAL.fullmatch(name)):
+        api.rehearse(_TOKENS, {**body, "principal": _SOMEBODY})
+    return principal_of(api, name, service=service)
 
 
 def principal_of(api: Api, name: str, *, service: bool) -> str:
@@ -125,13 +142,14 @@ def principal_of(api: Api, name: str, *, service: bool) -> str:
 
 
 def _check_roles(roles: Sequence[str], *, has_place: bool) -> None:
-    """Refuse what the server would, before it keeps the name of a person for it."""
-    from rollbook.names import AGENT, ROLES
+    """Refuse what no server takes; policies name roles of their own beside ours."""
+    from rollbook.names import AGENT, NAME_PATTERN, ROLES
 
-    unknown = [role for role in roles if role not in ROLES]
-    if unknown:
+    unusable = [role for role in roles if not re.search(NAME_PATTERN, role)]
+    if unusable:
         raise click.UsageError(
-            f"--role: no such role: {', '.join(unknown)}; there are {', '.join(ROLES)}"
+            f"--role {unusable[0]!r}: a role's name is of letters, digits, - and _; "
+            f"there are {', '.join(ROLES)}, and those that your policies name"
         )
     if (AGENT in roles) != has_place:
         raise click.UsageError(

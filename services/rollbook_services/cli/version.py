@@ -10,7 +10,7 @@ import click
 from rollbook.client.resources import digest_of, model_path
 from rollbook.reference import parse_model
 from rollbook_services.cli.api import version_path
-from rollbook_services.cli.call import Call, command
+from rollbook_services.cli.call import KEY, REASON, Call, command
 from rollbook_services.cli.given import metrics, pairs, scalars
 from rollbook_services.cli.output import Column, Row
 
@@ -106,7 +106,7 @@ def differences(data: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 @command("amend", into=version)
 @click.argument("reference")
-@click.option("-m", "--reason", required=True)
+@REASON
 @click.option("--amends", help="Id of the event that said it wrongly.")
 @click.option("--description")
 @click.option("--framework")
@@ -119,7 +119,7 @@ def differences(data: Mapping[str, Any]) -> list[dict[str, Any]]:
 @click.option(
     "--lineage", type=click.Path(path_type=Path), help="JSON: the whole lineage."
 )
-@click.option("--key", help="Command id: the same key again is the same request.")
+@KEY
 def amend(
     call: Call,
     reference: str,
@@ -152,8 +152,8 @@ def amend(
 
 @command("deprecate", into=version)
 @click.argument("reference")
-@click.option("-m", "--reason", required=True)
-@click.option("--key", help="Command id: the same key again is the same request.")
+@REASON
+@KEY
 def deprecate(call: Call, reference: str, reason: str, key: str | None) -> None:
     """Advise against a version."""
     _post(
@@ -163,8 +163,8 @@ def deprecate(call: Call, reference: str, reason: str, key: str | None) -> None:
 
 @command("retire", into=version)
 @click.argument("reference")
-@click.option("-m", "--reason", required=True)
-@click.option("--key", help="Command id: the same key again is the same request.")
+@REASON
+@KEY
 def retire(call: Call, reference: str, reason: str, key: str | None) -> None:
     """Never promote a version again."""
     _post(call, reference, "retirements", {"reason": reason}, done="retired", key=key)
@@ -173,9 +173,9 @@ def retire(call: Call, reference: str, reason: str, key: str | None) -> None:
 @command("quarantine")
 @click.argument("reference")
 @click.option("--stage", "stages", multiple=True, help="Only there; else everywhere.")
-@click.option("-m", "--reason", required=True)
+@REASON
 @click.option("--incident")
-@click.option("--key", help="Command id: the same key again is the same request.")
+@KEY
 def quarantine(
     call: Call,
     reference: str,
@@ -192,8 +192,8 @@ def quarantine(
 @command("release", into=version)
 @click.argument("reference")
 @click.option("--stage", "stages", multiple=True, help="Only there; else everywhere.")
-@click.option("-m", "--reason", required=True)
-@click.option("--key", help="Command id: the same key again is the same request.")
+@REASON
+@KEY
 def release(
     call: Call, reference: str, stages: tuple[str, ...], reason: str, key: str | None
 ) -> None:

@@ -11,6 +11,7 @@ from rollbook.client.resources import lane_path, promotion_path
 from rollbook.client.waiting import Wait, is_reached, is_shown, still_pending
 from rollbook.reference import LaneReference, PromotionReference
 from rollbook_services.cli.api import Api
+from rollbook_services.cli.gates import gate_line
 from rollbook_services.cli.output import Output
 
 _UNITS: Final = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
@@ -28,7 +29,7 @@ def wait_for(
     while True:
         answer = api.read(promotion_path(promotion))
         found = answer["data"]
-        lines = progress(promotion, found)
+        lines = progress(promotion, found, output)
         for line in lines:
             if line not in told:
                 output.note(line)
@@ -61,12 +62,11 @@ def _settle(api: Api, promotion: PromotionReference, stage: str) -> None:
         time.sleep(_SETTLE_STEP_SECONDS)
 
 
-def progress(promotion: PromotionReference, found: Mapping[str, Any]) -> list[str]:
+def progress(
+    promotion: PromotionReference, found: Mapping[str, Any], output: Output
+) -> list[str]:
     """Write a line for the state and one for each gate."""
-    gates = [
-        f"  {gate['status']:<8} {gate['gate']:<12} {gate.get('detail') or ''}"
-        for gate in found.get("gates") or ()
-    ]
+    gates = [gate_line(gate, output) for gate in found.get("gates") or ()]
     return [f"{promotion}   {str(found['state']).lower()}", *gates]
 
 

@@ -4,10 +4,11 @@ Commands are not judged here: the registrar alone decides those.
 """
 
 import hmac
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
+from rollbook.names import AGENT, READERS
 from rollbook.tokens import hash_secret, read_token
 from rollbook_services.gateway.gateway import Gateway
 from rollbook_services.gateway.problems import declined, unauthenticated
@@ -22,6 +23,13 @@ class Reader:
 
     principal: str
     roles: tuple[str, ...]
+    credential: str = field(default="", repr=False)
+    """What the registrar is asked with in the reader's name."""
+
+    def must_read(self) -> None:
+        """Raise Declined for a token that lets its holder only speak for a target."""
+        if not set(self.roles) - {AGENT}:
+            self.must_be(*READERS)
 
     def must_be(self, *roles: str) -> None:
         """Raise Declined unless the reader has one of these roles."""
@@ -47,7 +55,8 @@ def bearer(authorization: str | None) -> str:
 
 async def authenticate(gateway: Gateway, authorization: str | None) -> Reader:
     """Find out who asks; raises Declined for a credential that is not good now."""
-    read = read_token(bearer(authorization))
+    text = bearer(authorization)
+    read = read_token(text)
     if read is None:
         raise unauthenticated("This is no token of ours: is it whole, without a typo?")
     id_, secret = read
@@ -60,4 +69,4 @@ async def authenticate(gateway: Gateway, authorization: str | None) -> Reader:
         raise unauthenticated("The token was revoked: ask for a new one.")
     if datetime.fromisoformat(row["expires_at"]) <= gateway.now():
         raise unauthenticated("The token has expired: ask for a new one.")
-    return Reader(row["principal"], tuple(row["roles"]))
+    return Reader(row["principal"], tuple(row["roles"]), text)

@@ -15,7 +15,7 @@ from starlette.responses import Response
 
 from rollbook.envelope import written
 from rollbook.errors import Unavailable
-from rollbook.names import LARGEST, READERS
+from rollbook.names import LARGEST
 from rollbook_projections.audit.queries import has_passed, instant_of, resolve_as_of
 from rollbook_projections.checkpoint import place
 from rollbook_projections.view import View
@@ -44,6 +44,13 @@ class Reading:
     """The instant of that moment, where one was asked for or is known."""
     min_seq: int
     wait_seconds: float
+
+    @property
+    def instant(self) -> datetime:
+        """Return when the question is about: its moment's instant, or now."""
+        return (
+            self.gateway.now() if self.at is None else datetime.fromisoformat(self.at)
+        )
 
     async def answer(
         self, view: ViewName, query: Callable[[View], Any], *, at_least: int = 0
@@ -132,7 +139,7 @@ async def _reading(
 ) -> Reading:
     gateway = gateway_of(request)
     reader = await authenticate(gateway, authorization)
-    reader.must_be(*READERS)
+    reader.must_read()
     _refuse_unknown(request)
     waiting = _PREFER_WAIT.search(prefer or "")
     seconds = float(waiting[1]) if waiting else WAIT_SECONDS

@@ -19,14 +19,19 @@ from rollbook_services.gateway import problems, schemas
 from rollbook_services.gateway.gateway import Gateway
 from rollbook_services.gateway.routes import (
     access,
+    bundles,
     commands,
     events,
+    explaining,
+    freezes,
     health,
     lanes,
     lineage,
     models,
+    policies,
     projections,
     promotions,
+    waivers,
 )
 
 VERSION: Final = "1"
@@ -51,6 +56,11 @@ def make_app(gateway: Gateway) -> FastAPI:
         models,
         lanes,
         promotions,
+        explaining,
+        policies,
+        freezes,
+        waivers,
+        bundles,
         lineage,
         events,
         access,

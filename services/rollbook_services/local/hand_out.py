@@ -44,7 +44,7 @@ def _portions(
 ) -> Iterator[tuple[str, dict[str, Any]]]:
     shared = {name: held.content[name] for name in _SHARED}
     yield "conductor", {"tokens": {CONDUCTOR: held.content["tokens"][CONDUCTOR]}}
-    for stage, target in places():
+    for stage, target in places(credentials=held):
         user = agent_name(stage, target)
         identity = {
             "user": user,

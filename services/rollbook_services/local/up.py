@@ -19,7 +19,7 @@ from pathlib import Path
 
 from rollbook.errors import Misconfigured
 from rollbook_services import collector, logs, main
-from rollbook_services.credentials import agent_name
+from rollbook_services.credentials import agent_name, read_credentials
 from rollbook_services.local.accounts import agent
 from rollbook_services.local.nats_server import ANY_PORT, nats_server
 from rollbook_services.serving import ALL, places, serving
@@ -51,7 +51,9 @@ async def running(settings: Settings) -> AsyncIterator[Ready]:
     data.mkdir(mode=0o700, parents=True, exist_ok=True)
     agents = [
         agent(agent_name(stage, target), stage=stage, target=target)
-        for stage, target in places()
+        for stage, target in places(
+            settings.server.places, read_credentials(data / "credentials.json")
+        )
     ]
     port = settings.nats.port or ANY_PORT
     async with nats_server(data, port=port, clients=agents) as server:

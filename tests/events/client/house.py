@@ -1,4 +1,4 @@
-"""A running Rollbook for the client's tests: `rollbook up`, two agents, two people."""
+"""A running Rollbook for the client's tests: `rollbook up`, two agents, four people."""
 
 import secrets
 import time
@@ -22,6 +22,8 @@ class House:
     url: str
     alice: str
     bob: str
+    carol: str
+    dave: str
 
     def client(self, token: str | None = None) -> Client:
         """Connect as somebody, as the operator if nobody is named."""
@@ -39,7 +41,9 @@ def house(folder: Path) -> Iterator[House]:
         url = str(up.credentials["url"])
         alice = _token(up, url, "alice", "publisher", "reviewer")
         bob = _token(up, url, "bob", "reviewer")
-        yield House(up.data, url, alice, bob)
+        rules = ("policy-owner", "incident-commander", "release-manager")
+        carol, dave = (_token(up, url, name, *rules) for name in ("carol", "dave"))
+        yield House(up.data, url, alice, bob, carol, dave)
 
 
 def _token(up: Installation, url: str, name: str, *roles: str) -> str:

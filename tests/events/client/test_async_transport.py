@@ -12,6 +12,7 @@ import pytest
 from rollbook.client.async_client import AsyncClient
 from rollbook.client.async_transport import AsyncTransport
 from rollbook.client.errors import NotFound, Unavailable
+from rollbook.client.transport import Transport
 from tests.events.client.house import House
 from tests.support.canned import canned
 
@@ -132,3 +133,18 @@ async def test_a_server_that_is_away_is_named(alone: Path) -> None:
         await transport.get("/v1/models")
     assert away.value.exit == 69
     await transport.aclose()
+
+
+async def test_what_is_only_rehearsed_is_not_waited_for() -> None:
+    with canned() as said:
+        said.say("POST /v1/models", {"seq": 9, "events": []})
+        transport = AsyncTransport(said.url)
+        blocking = Transport(said.url)
+        await transport.post("/v1/models", {}, dry_run=True)
+        blocking.post("/v1/models", {}, dry_run=True)
+        assert [heard.query["dry_run"] for heard in said.heard] == [["true"]] * 2
+        assert (transport.seen, blocking.seen) == (0, 0)
+        await transport.post("/v1/models", {})
+        assert ("dry_run" in said.heard[-1].query, transport.seen) == (False, 9)
+        await transport.aclose()
+        blocking.close()

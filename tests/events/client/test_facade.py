@@ -9,7 +9,15 @@ from typing import Any
 
 import pytest
 
-from rollbook.client import async_client, async_model, async_promotion, async_version
+from rollbook.client import (
+    async_bundle,
+    async_calendar,
+    async_client,
+    async_model,
+    async_policy,
+    async_promotion,
+    async_version,
+)
 from rollbook.client import client as blocking
 from rollbook.client.background import Closed
 from rollbook.client.client import Client
@@ -22,6 +30,9 @@ PAIRS: list[tuple[type[Any], type[Any]]] = [
     (async_model.AsyncLane, blocking.Lane),
     (async_version.AsyncVersion, blocking.Version),
     (async_promotion.AsyncPromotion, blocking.Promotion),
+    (async_policy.AsyncPolicy, blocking.Policy),
+    (async_calendar.AsyncCalendar, blocking.Calendar),
+    (async_bundle.AsyncBundle, blocking.Bundle),
 ]
 CLOSING = {"aclose": "close", "close": "close"}
 FORKING = """

@@ -9,12 +9,14 @@ from tests.support.canned import Canned
 
 Captured = pytest.CaptureFixture[str]
 STORED = "GET /v1/events/stored"
+TOKENS = "/v1/access/tokens"
+PEOPLE = "/v1/access/people"
 
 
 @pytest.mark.parametrize(
     ("line", "named"),
     [
-        (["--role", "viewr"], "release-manager"),
+        (["--role", "risk officer"], "release-manager"),
         (["--role", "agent"], "--stage"),
         (["--role", "viewer", "--stage", "staging", "--target", "a"], "--role agent"),
         (["--role", "viewer", "--file", "kept"], "exists"),
@@ -27,6 +29,26 @@ def test_a_token_that_cannot_be_made_leaves_no_name(
     assert run(["token", "create", "zoe", *line]) == 2
     assert named in capsys.readouterr().err
     assert server.heard == []
+
+
+def test_a_slip_in_a_role_is_refused_before_a_name_is_kept(
+    server: Canned, capsys: Captured
+) -> None:
+    server.refuse(f"POST {TOKENS}", 422, "invalid-request")
+    assert run(["token", "create", "zoe", "--role", "viewr"]) == 2
+    [heard] = server.heard
+    assert (heard.path, heard.query["dry_run"]) == (TOKENS, ["true"])
+
+
+def test_a_token_may_be_for_a_role_that_policies_name(
+    server: Canned, capsys: Captured
+) -> None:
+    server.say(f"POST {TOKENS}", {"seq": 2, "rev": 2, "events": []}, status=201)
+    server.say("POST /v1/access/people", {"principal": "prn:abc"}, status=201)
+    assert run(["token", "create", "zoe", "--role", "risk-officer"]) == 0
+    assert [heard.path for heard in server.heard][1:] == [PEOPLE, TOKENS]
+    assert server.heard[-1].body["roles"] == ["risk-officer"]
+    assert "as risk-officer" in capsys.readouterr().err
 
 
 def test_an_export_asks_once_for_each_page(

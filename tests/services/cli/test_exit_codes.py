@@ -15,6 +15,7 @@ LANES = "GET /v1/lanes"
 MODEL = "/v1/models/default/fraud"
 VERSION = {"data": {"version": 8, "digest": "sha256:" + "9" * 64}, "seq": 5}
 LANE = {"data": {"incumbent": 7, "stable": {"promotion": 3}}, "seq": 5}
+CHECKED = {"data": {"lane": {"incumbent": 7}, "protected": False, "gates": []}}
 REQUESTED = {
     "seq": 9,
     "rev": 4,
@@ -81,6 +82,17 @@ def test_a_refusal_shows_every_fault_every_gate_and_what_is_near(
         ["approve", "fraud@8"],
         ["version", "show", "a b@1"],
         ["rollback", "fraud", "-m", "x"],
+        ["why", "fraud@8"],
+        ["why", "fraud:3", "--to", "production"],
+        ["why", "fraud", "--to", "production"],
+        ["check", "fraud@8"],
+        ["waive", "fraud:3", "--class", "sev1", "-m", "x"],
+        ["review", "close", "fraud", "r", "--finding", "perhaps", "-m", "x"],
+        ["freeze", "declare", "--exempt", "none", "--exempt", "rollback", "-m", "x"],
+        ["bundle", "request", "fraud@8", "--to", "production", "-m", "x"],
+        ["policy", "lint", "nowhere.yaml"],
+        ["policy", "diff", "no/such"],
+        ["analysis", "record", "fraud:3", "--metric", "a=b", "--samples", "1"],
         ["register", "fraud"],
         ["status", "--tz", "Nowhere/City"],
     ],
@@ -137,6 +149,7 @@ def test_a_bare_json_does_not_take_the_next_word(
 
 def asks_for_production(server: Canned) -> None:
     server.say(f"GET {MODEL}/versions/8", VERSION)
+    server.say(f"GET {MODEL}/versions/8/checks", CHECKED)
     server.say(f"GET {MODEL}/lanes/production", LANE)
     server.say(f"POST {MODEL}/promotions", REQUESTED, status=201)
 
@@ -147,6 +160,10 @@ def asks_for_production(server: Canned) -> None:
         ("live", ["GATING", "READY", "DISPATCHED", "SUCCEEDED"], 0),
         ("ready", ["GATING", "READY"], 0),
         ("dispatched", ["GATING", "PROGRESSING"], 0),
+        ("dispatched", ["PAUSED"], 0),
+        ("ready", ["VERIFYING"], 0),
+        ("live", ["PAUSED", "VERIFYING", "SUCCEEDED"], 0),
+        ("live", ["VERIFYING"], 8),
         ("live", ["GATING", "REJECTED"], 7),
         ("live", ["CANCELLED"], 7),
         ("live", ["DISPATCHED", "FAILED"], 9),

@@ -7,14 +7,22 @@ import pytest
 
 from rollbook_services.cli.main import rollbook
 
-LOCAL = {"up", "serve", "demo", "completion", "admin hand-out", "admin streams"}
+LOCAL = {
+    "up", "serve", "demo", "completion", "admin hand-out", "admin streams",
+    "policy template",
+}  # fmt: skip
 READS = {
     "model list", "model show", "version list", "version show", "version compare",
     "evidence list", "alias list", "status", "inbox", "promotions", "history",
-    "events list", "events show", "lineage", "token list",
+    "events list", "events show", "lineage", "token list", "why", "check", "waivers",
+    "review list", "freeze list", "bundle list", "bundle show", "policy list",
+    "policy show", "policy diff", "policy explain", "person list",
 }  # fmt: skip
 # These speak of now, or take the ends of what they give.
-TIMELESS = {"projection list", "doctor", "events tail", "events export"}
+TIMELESS = {
+    "projection list", "doctor", "events tail", "events export", "events recompute",
+    "policy lint", "policy trial",
+}  # fmt: skip
 
 
 def every_command() -> Iterator[tuple[str, click.Command]]:

@@ -9,7 +9,15 @@ import pytest
 
 from tests.support.canned import Canned
 
-HEAVY = {"pydantic", "rich", "nats", "faststream", "fastapi", "sqlalchemy", "cel"}
+HEAVY = {
+    *("pydantic", "rich", "nats", "faststream", "fastapi", "sqlalchemy", "cel"),
+    *("yaml", "dateutil"),
+}
+READ = (
+    *("lanes", "inbox", "models/default/fraud/history", "freezes", "reviews"),
+    *("policies", "bundles", "waivers"),
+)
+WHY = {"data": {"model": "fraud", "promotion": 3, "state": "GATING"}, "seq": 1}
 PROBE = (
     "import sys; sys.argv[1:] = {arguments!r}\n"
     "from rollbook_services.cli.entry import main\n"
@@ -29,11 +37,23 @@ def loaded_by(*arguments: str) -> tuple[set[str], str]:
 
 
 @pytest.mark.parametrize(
-    "line", [["status", "--json"], ["inbox"], ["history", "fraud"]]
+    "line",
+    [
+        ["status", "--json"],
+        ["inbox"],
+        ["history", "fraud"],
+        ["freeze", "list"],
+        ["review", "list"],
+        ["policy", "list"],
+        ["bundle", "list"],
+        ["waivers"],
+        ["why", "fraud:3"],
+    ],
 )
 def test_a_read_loads_nothing_heavy(server: Canned, line: list[str]) -> None:
-    for path in ("lanes", "inbox", "models/default/fraud/history"):
+    for path in READ:
         server.say(f"GET /v1/{path}", {"data": [], "seq": 1, "as_of": {"seq": 1}})
+    server.say("GET /v1/models/default/fraud/promotions/3/why", WHY)
     loaded, _ = loaded_by(*line)
     assert server.heard, "the server was asked"
     assert not loaded & HEAVY

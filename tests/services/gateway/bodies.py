@@ -3,6 +3,7 @@
 from typing import Any, Final
 
 from tests.projections.facts import digest
+from tests.projections.site import document
 
 WHY: Final = {"reason": "because"}
 HOLD: Final = "0" * 8 + "-0000-7000-8000-" + "0" * 12
@@ -35,6 +36,35 @@ BODIES: Final[dict[str, dict[str, Any]]] = {
     "CancelPromotion": WHY,
     "AbortPromotion": WHY,
     "EvaluatePromotion": {},
+    "RequestChanges": {"binding": digest("bound"), "comment": "name the data"},
+    "PausePromotion": WHY,
+    "ResumePromotion": WHY,
+    "RecordAnalysis": {
+        "metrics": {"candidate": {"error_rate": 0.01}},
+        "samples": 100,
+        "from_at": "2026-05-01T09:00:00Z",
+        "until_at": "2026-05-01T09:01:00Z",
+    },
+    "WaiveGates": {"break_glass": "sev1", "gates": ["soak"], **WHY},
+    "ConfirmWaiver": {},
+    "CloseReview": {"finding": "justified", "notes": "it was real"},
+    "ProposePolicy": {"document": document("strict", 1), **WHY},
+    "EndorsePolicy": {"digest": digest("policy")},
+    "ActivatePolicy": {"digest": digest("policy")},
+    "RetirePolicy": WHY,
+    "DeclareFreeze": {"covers": {"stages": ["production"]}, **WHY},
+    "LiftFreeze": WHY,
+    "RequestBundle": {
+        "stage": "staging",
+        "members": [
+            {"model": "risk/fraud", "version": 7},
+            {"model": "risk/rank", "version": 2},
+        ],
+        **WHY,
+    },
+    "CancelBundle": WHY,
+    "RollBackBundle": WHY,
+    "LinkIdentity": {"principals": ["prn:" + "a" * 13, "prn:" + "b" * 13], **WHY},
     "IssueToken": {
         "token": "a" * 16,
         "sha256": "0" * 64,

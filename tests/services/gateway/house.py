@@ -12,7 +12,8 @@ import httpx2
 from nats.aio.msg import Msg
 
 from rollbook.catalogue.access import TokenIssued, TokenRevoked
-from rollbook.commands.wire import CREDENTIAL_HEADER, Done, Problem, Request
+from rollbook.commands.explain import Explain
+from rollbook.commands.wire import CREDENTIAL_HEADER, Done, Problem, Request, Told
 from rollbook.ledger.commands import CommandSender
 from rollbook.ledger.memory import MemoryLedger
 from rollbook.names import Principal, Reason, RoleName, TokenId
@@ -27,15 +28,19 @@ from rollbook_services.gateway.gateway import Gateway, Source, ViewName
 from rollbook_services.gateway.jobs import Jobs
 from rollbook_services.gateway.people import people
 from rollbook_services.gateway.service import make_app
+from tests.projections.facts import digest
+from tests.projections.site import OTHER_OWNER
 from tests.projections.story import ALICE, BOB, Story
 from tests.support.nats import NatsServer
-from tests.support.recorder import BEGIN, CI_BOT
+from tests.support.recorder import BEGIN, CI_BOT, person
 
 ADMIN: Final = Principal("svc:operator")
 LIFETIME: Final = timedelta(days=30)
 NOW: Final = BEGIN + timedelta(days=1)
 
-Answer = Callable[[Request], Done | Problem | bytes | None]
+RISK: Final = person("r", "risk-officer")
+
+Answer = Callable[[Request], Done | Told | Problem | bytes | None]
 
 
 def token_of(letter: str) -> NewToken:
@@ -43,10 +48,15 @@ def token_of(letter: str) -> NewToken:
 
 
 CI, REVIEWER, OPERATOR, REVOKED, STRANGER, AGENT = map(token_of, "crovsa")
+RISK_OFFICER, OWNER = map(token_of, "kp")
+
+BOUND: Final = {"binding": digest("bound"), "bound_to": {"stage": "production"}}
 
 
-def accepts(request: Request) -> Done:
+def accepts(request: Request) -> Done | Told:
     """Answer as a registrar that records one event of any command."""
+    if isinstance(request.command, Explain):
+        return Told(sequence=7, answer={"answer": "Nothing is in the way.", **BOUND})
     data = {"version": 8, "promotion": 3}
     data |= request.command.model_dump(mode="json", exclude={"command"})
     event = {"commandid": request.id, "sequence": 7, "data": data}
@@ -66,7 +76,7 @@ class Registrar:
         self.asked.append(request)
         self.credentials.append((message.headers or {}).get(CREDENTIAL_HEADER, ""))
         answer = self.answer(request)
-        if isinstance(answer, Done | Problem):
+        if isinstance(answer, Done | Told | Problem):
             answer = answer.model_dump_json().encode()
         if answer is not None:
             await message.respond(answer)
@@ -118,6 +128,8 @@ def signed_in(token: NewToken) -> dict[str, str]:
 def issue_tokens(story: Story) -> None:
     """Issue one token to each persona; one is revoked, the stranger has none."""
     holders = {
+        RISK_OFFICER: (RISK.id, "risk-officer"),
+        OWNER: (OTHER_OWNER.id, "policy-owner"),
         CI: (CI_BOT.id, "publisher"),
         REVIEWER: (BOB.id, "reviewer"),
         OPERATOR: (ADMIN, "access-admin"),

@@ -11,7 +11,7 @@ from rollbook.problems import CODES
 from rollbook_services.gateway.bodies import LARGEST_BODY
 from rollbook_services.gateway.routes.commands import ROWS
 from tests.projections.facts import digest
-from tests.services.gateway.bodies import BODIES
+from tests.services.gateway.bodies import BODIES, HOLD
 from tests.services.gateway.house import CI, House, problem
 
 ARTIFACT = {"uri": "s3://models/fraud/8", "digest": digest(8), "size_bytes": 5}
@@ -20,7 +20,9 @@ VERSIONS = "/v1/models/default/fraud/versions"
 
 def filled(path: str) -> str:
     values = {"team": "risk", "name": "fraud", "version": "7", "promotion": "3"}
-    values |= {"stage": "production", "evidence": "0" * 36, "token": "a" * 16}
+    values |= {"stage": "production", "token": "a" * 16, "bundle": "4"}
+    values |= dict.fromkeys(("evidence", "waiver", "review", "freeze"), HOLD)
+    values |= {"policy": "strict"}
     return "/v1" + re.sub(r"\{(\w+)\}", lambda found: values[found[1]], path)
 
 
@@ -37,6 +39,32 @@ async def test_each_path_sends_its_command_with_the_callers_credential(
     assert home.registrar.credentials == [CI.text]
     assert answer.json()["seq"] == 7
     assert answer.headers["location"] == answer.json()["resource"] + "?min_seq=7"
+
+
+async def test_every_path_can_be_tried_without_recording(home: House) -> None:
+    for row in ROWS:
+        path, body = filled(row.path), BODIES[row.command.__name__]
+        answer = await home.http.post(path, json=body, params={"dry_run": "true"})
+        assert answer.status_code == 200, answer.text
+        assert not {"location", "rollbook-seq"} & answer.headers.keys()
+        assert answer.json()["events"]
+    assert [each.dry_run for each in home.registrar.asked] == [True] * len(ROWS)
+
+
+async def test_a_command_is_meant_unless_it_says_otherwise(home: House) -> None:
+    for asked in ({}, {"dry_run": "false"}):
+        await home.http.post(VERSIONS, json={"artifact": ARTIFACT}, params=asked)
+    assert [each.dry_run for each in home.registrar.asked] == [False, False]
+
+
+async def test_what_nobody_can_say_of_a_trial_is_no_unknown_outcome(
+    home: House,
+) -> None:
+    home.registrar.answer = partial(_says, b"{}")
+    answer = await home.http.post(
+        VERSIONS, json={"artifact": ARTIFACT}, params={"dry_run": "true"}
+    )
+    assert problem(answer)["code"] == "unavailable"
 
 
 async def test_the_team_default_is_no_part_of_a_models_name(home: House) -> None:

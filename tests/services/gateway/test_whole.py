@@ -102,7 +102,11 @@ def approve(ci: Transport, bob: Transport) -> None:
     with pytest.raises(Forbidden):
         ci.post(f"{asked['resource']}/approvals", {"binding": shown["binding"]})
     bob.post(f"{asked['resource']}/approvals", {"binding": shown["binding"]})
-    [vote] = bob.get(asked["resource"])["data"]["votes"]
+    *refused, vote = bob.get(asked["resource"])["data"]["votes"]
+    assert [each["refused"] for each in refused] == [
+        "binding_changed",
+        "self_approval",
+    ]
     assert vote["bound_to"] == shown["bound_to"]
     checks = ci.get("/v1/doctor")["data"]["checks"]
     assert [each for each in checks if not each["ok"]] == []

@@ -9,19 +9,35 @@ from fastapi import APIRouter, Header
 from starlette.requests import Request
 from starlette.responses import Response
 
-from rollbook.commands.access import IssueToken, RevokeToken
+from rollbook.commands.access import IssueToken, LinkIdentity, RevokeToken
 from rollbook.commands.alias import MoveAlias
-from rollbook.commands.approval import Approve, Reject, WithdrawVote
+from rollbook.commands.approval import (
+    Approve,
+    Reject,
+    RequestChanges,
+    WithdrawVote,
+)
+from rollbook.commands.bundle import CancelBundle, RequestBundle, RollBackBundle
+from rollbook.commands.calendar import DeclareFreeze, LiftFreeze
 from rollbook.commands.command import Command
 from rollbook.commands.evidence import RecordEvidence, RevokeEvidence
 from rollbook.commands.lane import PlaceHold, ReleaseHold
 from rollbook.commands.model import RegisterModel
+from rollbook.commands.policy import (
+    ActivatePolicy,
+    EndorsePolicy,
+    ProposePolicy,
+    RetirePolicy,
+)
 from rollbook.commands.promotion import (
     AbortPromotion,
     CancelPromotion,
     EvaluatePromotion,
+    PausePromotion,
+    RecordAnalysis,
     RequestPromotion,
     RequestRollback,
+    ResumePromotion,
 )
 from rollbook.commands.version import (
     AmendVersion,
@@ -31,6 +47,7 @@ from rollbook.commands.version import (
     ReleaseVersion,
     RetireVersion,
 )
+from rollbook.commands.waiver import CloseReview, ConfirmWaiver, WaiveGates
 from rollbook.commands.wire import AnyCommand, Done, Problem
 from rollbook.commands.wire import Request as Asked
 from rollbook_services.gateway.bodies import command_id, read_object, to_command
@@ -43,6 +60,8 @@ from rollbook_services.gateway.schemas import body_of
 _VERSION: Final = f"{MODEL}/versions/{{version}}"
 _LANE: Final = f"{MODEL}/lanes/{{stage}}"
 _PROMOTION: Final = f"{MODEL}/promotions/{{promotion}}"
+_POLICY: Final = "/policies/{policy}"
+_BUNDLE: Final = "/bundles/{bundle}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +98,23 @@ ROWS: Final[Sequence[Row]] = (
     Row(f"{_PROMOTION}/cancellations", CancelPromotion, _PROMOTION),
     Row(f"{_PROMOTION}/aborts", AbortPromotion, _PROMOTION),
     Row(f"{_PROMOTION}/evaluations", EvaluatePromotion, _PROMOTION),
+    Row(f"{_PROMOTION}/change-requests", RequestChanges, _PROMOTION),
+    Row(f"{_PROMOTION}/pauses", PausePromotion, _PROMOTION),
+    Row(f"{_PROMOTION}/resumptions", ResumePromotion, _PROMOTION),
+    Row(f"{_PROMOTION}/analyses", RecordAnalysis, _PROMOTION),
+    Row(f"{_PROMOTION}/waivers", WaiveGates, _PROMOTION),
+    Row(f"{_PROMOTION}/waivers/{{waiver}}/confirmations", ConfirmWaiver, _PROMOTION),
+    Row(f"{MODEL}/reviews/{{review}}/closures", CloseReview, MODEL),
+    Row("/policies", ProposePolicy, _POLICY),
+    Row(f"{_POLICY}/endorsements", EndorsePolicy, _POLICY),
+    Row(f"{_POLICY}/activations", ActivatePolicy, _POLICY),
+    Row(f"{_POLICY}/retirements", RetirePolicy, _POLICY),
+    Row("/freezes", DeclareFreeze, "/freezes"),
+    Row("/freezes/{freeze}/lifts", LiftFreeze, "/freezes"),
+    Row("/bundles", RequestBundle, _BUNDLE),
+    Row(f"{_BUNDLE}/cancellations", CancelBundle, _BUNDLE),
+    Row(f"{_BUNDLE}/rollbacks", RollBackBundle, _BUNDLE),
+    Row("/access/links", LinkIdentity, "/access/people"),
     Row("/access/tokens", IssueToken, "/access/tokens"),
     Row("/access/tokens/{token}/revocations", RevokeToken, "/access/tokens"),
 )
@@ -88,18 +124,22 @@ def _taker(row: Row) -> Callable[..., Any]:
     async def take(
         request: Request,
         authorization: Annotated[str | None, Header()] = None,
+        dry_run: bool = False,
     ) -> Response:
         credential = bearer(authorization)
         path = fields_of(request.path_params)
         command = to_command(row.command, await read_object(request), path)
         # The class of each row is one that a request may carry, and it is validated.
         asked = Asked.model_construct(
-            id=command_id(request), command=cast(AnyCommand, command)
+            id=command_id(request),
+            command=cast(AnyCommand, command),
+            dry_run=dry_run,
         )
         outcome = await gateway_of(request).sender.send(asked, credential=credential)
         if isinstance(outcome, Problem):
             raise Declined(outcome)
-        return _recorded(outcome, _resource(row, request.path_params, outcome))
+        resource = _resource(row, request.path_params, outcome)
+        return _recorded(outcome, resource, is_dry=dry_run)
 
     return take
 
@@ -116,7 +156,8 @@ def _resource(row: Row, parameters: Mapping[str, Any], done: Done) -> str:
         return f"/v1{row.path}".format_map(parameters)
 
 
-def _recorded(done: Done, resource: str) -> Response:
+def _recorded(done: Done, resource: str, *, is_dry: bool) -> Response:
+    """Say what was recorded; of a dry run, what would be."""
     document = {
         "seq": done.sequence,
         "rev": done.rev,
@@ -124,15 +165,15 @@ def _recorded(done: Done, resource: str) -> Response:
         "resource": resource,
         "events": list(done.events),
     }
-    headers = {
-        "Location": f"{resource}?min_seq={done.sequence}",
-        "Rollbook-Seq": str(done.sequence),
-    }
+    headers = {}
+    if not is_dry:
+        headers["Location"] = f"{resource}?min_seq={done.sequence}"
+        headers["Rollbook-Seq"] = str(done.sequence)
     if done.replayed:
         headers["Rollbook-Replayed"] = "true"
     return Response(
         orjson.dumps(document),
-        status_code=201,
+        status_code=200 if is_dry else 201,
         media_type="application/json",
         headers=headers,
     )

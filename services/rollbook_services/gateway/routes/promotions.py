@@ -1,19 +1,20 @@
 """What may be read of promotions, and what waits for the reader's vote?"""
 
+from collections.abc import Mapping
 from typing import Any
 
 from fastapi import APIRouter
 from starlette.responses import Response
 
-from rollbook.catalogue.approval import Bound
-from rollbook_projections.stage.queries.promotion import inbox, promotion, promotions
+from rollbook_projections.stage.queries.inbox import inbox
+from rollbook_projections.stage.queries.promotion import promotion, promotions
 from rollbook_projections.view import Row, View
 from rollbook_services.gateway.paging import Paged
 from rollbook_services.gateway.paths import MODEL, Number, model_of
 from rollbook_services.gateway.problems import not_found
 from rollbook_services.gateway.reading import Asked
+from rollbook_services.gateway.routes.explaining import with_binding
 from rollbook_services.gateway.routes.models import known
-from rollbook_services.policy.quorum import binding
 
 router = APIRouter(tags=["promotions"])
 
@@ -53,40 +54,34 @@ async def show_promotion(
 ) -> Response:
     """Show a promotion with gates, votes, and what an approval of it binds to."""
     named = model_of(team, name)
-    return await asked.answer("stage", lambda view: _shown(view, named, promotion))
+    card, sequence = await asked.ask(
+        "stage", lambda view: _shown(view, named, promotion)
+    )
+    return asked.respond(await with_binding(asked, card), sequence)
 
 
 @router.get("/inbox")
 async def show_inbox(asked: Asked) -> Response:
-    """List what waits for votes; `barred` says why the reader cannot cast one."""
-    reader = asked.reader
+    """List what waits for the reader; `barred` says why the reader cannot do it."""
+    reader, now = asked.reader, asked.instant
+    cards, sequence = await asked.ask(
+        "stage", lambda view: inbox(view, reader.principal, reader.roles, now=now)
+    )
+    bound = [await with_binding(asked, card) for card in cards]
+    return asked.respond([_asked_again(card) for card in bound], sequence)
 
-    def query(view: View) -> list[Row]:
-        cards = inbox(view, reader.principal, reader.roles)
-        return [{**card, **_bound(view, card)} for card in cards]
 
-    return await asked.answer("stage", query)
+def _asked_again(card: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Ask once more whoever voted on what has changed since."""
+    if card["barred"] != "voted":
+        return card
+    counted = {vote["binding"] for vote in card["votes"] if vote["live"]}
+    return card if card["binding"] in counted else {**card, "barred": None}
 
 
-def _shown(view: View, model: str, number: int) -> dict[str, Any]:
+def _shown(view: View, model: str, number: int) -> Row:
     found = promotion(view, model, number)
     if found is None:
         known(view, model)
         raise not_found("promotion", f"{model}:{number}")
-    return {**found, **_bound(view, found)}
-
-
-def _bound(view: View, row: Row) -> dict[str, Any]:
-    """Say what a vote is about now; the registrar computes the same and compares."""
-    evidence = row.get("evidence_set")
-    if evidence is None:
-        found = promotion(view, row["model"], row["promotion"])
-        evidence = found["evidence_set"] if found else []
-    bound = Bound(
-        digest=row["digest"],
-        stage=row["stage"],
-        policy_digest=row["policy_digest"],
-        evidence_set=tuple(evidence),
-        incumbent=row["incumbent"],
-    )
-    return {"binding": binding(bound), "bound_to": bound.model_dump(mode="json")}
+    return found
