@@ -30,7 +30,8 @@ from rollbook.names import (
     TargetName,
     Version,
 )
-from rollbook_services.conductor import desired, react
+from rollbook_services.conductor import desired
+from rollbook_services.conductor.react.documents import Written, documents
 from tests.support.nats import NatsServer
 from tests.support.recorder import ORIGIN, SEED, Recorder
 
@@ -122,16 +123,21 @@ class EdgeSite:
 
     async def desire(self, event: DesiredSet, *, key: str | None = None) -> str:
         """Record what should run and write its document, as the conductor does."""
+        written = await self.write(event)
+        await self.announce(written.key, event.revision)
+        return written.key
+
+    async def write(self, event: DesiredSet) -> Written:
+        """Write a document, and wake nobody."""
         [message] = self.recorder.model(MODEL, event)
-        [written] = react.documents(
+        [written] = documents(
             MODEL,
             message.body,
             codec.data_of(codec.parse(message.body)),
             sequence=message.sequence,
         )
         await desired.write(self.bucket, written)
-        await self.announce(written.key, event.revision)
-        return written.key
+        return written
 
     async def put(self, key: str, value: bytes) -> None:
         """Write anything under a key, as nobody should be able to."""

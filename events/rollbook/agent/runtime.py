@@ -121,14 +121,15 @@ class Agent:
         pause = FIRST_PAUSE_SECONDS
         while not self._stop.is_set():
             try:
-                keys = await self._keys(link)
+                keys, is_known = await self._keys(link), True
                 self._tell_back()
-                wait, pause = self._resync(), FIRST_PAUSE_SECONDS
             except Unavailable as error:
                 self._tell_away(error)
-                keys = dict.fromkeys(known(), 0)
+                keys, is_known = dict.fromkeys(known(), 0), False
+            if await self._bring_all(link, applier, keys) and is_known:
+                wait, pause = self._resync(), FIRST_PAUSE_SECONDS
+            else:
                 wait, pause = pause, min(2 * pause, LONGEST_PAUSE_SECONDS)
-            await self._bring_all(link, applier, keys)
             await self._until_due(link, applier, wait)
 
     async def _keys(self, link: Edge) -> Mapping[str, int]:
@@ -157,28 +158,39 @@ class Agent:
                 async with asyncio.timeout(min(left, FIRST_PAUSE_SECONDS)):
                     await self._woken.wait()
             self._woken.clear()
-            await self._bring_all(link, applier, dict(self._hints))
+            if not await self._bring_all(link, applier, dict(self._hints)):
+                return
 
     async def _bring_all(
         self, link: Edge, applier: Applier, keys: Mapping[str, int]
-    ) -> None:
+    ) -> bool:
+        """Tell whether every document was there: after a failover, one comes late."""
+        is_whole = True
         for key, revision in sorted(keys.items()):
             if self._stop.is_set():
-                return
+                break
             if key.startswith(self._prefix):
-                with contextlib.suppress(Unavailable):  # the next look is soon enough
-                    await self._bring(link, applier, key, revision)
+                try:
+                    is_there = await self._bring(link, applier, key, revision)
+                except Unavailable:
+                    is_there = False
+                is_whole = is_whole and is_there
+        return is_whole
 
     async def _bring(
         self, link: Edge, applier: Applier, key: str, revision: int
-    ) -> None:
-        is_done = False
-        while not is_done and not self._stop.is_set():
+    ) -> bool:
+        """Bring what is desired; False where less is there than was promised."""
+        while not self._stop.is_set():
             at_least = max(revision, self._hints.pop(key, 0))
             value = await self._read(link, key, at_least)
-            is_done = value is None or await applier.bring(
+            if value is None:
+                return at_least == 0
+            if await applier.bring(
                 key, value, is_superseded=lambda own: self._hints.get(key, 0) > own
-            )
+            ):
+                return peek_revision(value) >= at_least
+        return True
 
     async def _read(self, link: Edge, key: str, at_least: int) -> bytes | None:
         """Read a document; wait a moment for a mirror that lags behind a hint."""

@@ -11,6 +11,7 @@ from pathlib import Path
 import orjson
 import pytest
 
+from rollbook.agent.runtime import MIRROR_LAG_SECONDS
 from rollbook.agent.state import Remembered
 from rollbook.artifact import digest_of
 from rollbook.commands.desired import Document
@@ -55,6 +56,16 @@ async def test_a_wake_brings_the_next_version_at_once(site: EdgeSite) -> None:
         await site.desire(desired_set(second, revision=2))
         await site.until_said(*APPLIED, *APPLIED_2)
     assert (site.current / "model.bin").read_bytes() == b"two"
+
+
+async def test_a_document_that_comes_late_is_looked_for_soon(site: EdgeSite) -> None:
+    event = desired_set(variant(artifact(site.folder, b"one")))
+    key = f"{STAGE}.{TARGET}.acme.fraud"
+    async with running(site.settings()):
+        await site.announce(key, event.revision)
+        await asyncio.sleep(1.5 * MIRROR_LAG_SECONDS)  # it has looked, and found none
+        await site.write(event)  # and nobody wakes it
+        await site.until_said(*APPLIED)
 
 
 async def test_a_report_names_what_it_is_about(site: EdgeSite) -> None:

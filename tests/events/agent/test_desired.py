@@ -12,7 +12,7 @@ from rollbook.catalogue.lane import SlotTaken, Variant
 from rollbook.commands.desired import Document, Target, key_of
 from rollbook.event import Event
 from rollbook.names import ModelName, PromotionId, StageName, TargetName, Version
-from rollbook_services.conductor.react import documents
+from rollbook_services.conductor.react.documents import documents
 from tests.support.agents import (
     MODEL,
     STAGE,
