@@ -223,10 +223,21 @@ REQUESTS: Final[dict[str, Request]] = {
 _OFTEN: Final = ("promote", "dispatch", "vote", "report", "roll back", "register")
 _KINDS: Final = (*REQUESTS, *_OFTEN, *("promote", "dispatch", "report", "vote") * 2)
 
+_FAR: Final = 2**80
+
+
+def evenly(many: int) -> st.SearchStrategy[int]:
+    """Draw a number below another one, none more often than the rest.
+
+    Near zero hypothesis prefers small numbers; far away it does not.
+    """
+    return st.integers(_FAR, _FAR + many - 1).map(lambda number: number - _FAR)
+
+
 steps: Final = st.builds(
     Step,
-    kind=st.sampled_from(_KINDS),
-    one=st.integers(0, 99),
-    two=st.integers(0, 99),
-    minutes=st.integers(0, 600),
+    kind=evenly(len(_KINDS)).map(lambda number: _KINDS[number]),
+    one=evenly(100),
+    two=evenly(100),
+    minutes=evenly(600),
 )

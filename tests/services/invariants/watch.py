@@ -1,52 +1,75 @@
 """What must hold after every event of a model's history?
 
 The watch knows the rules only by their results: it reads recorded events and keeps
-its own small account of them.
+its own small account of them. Told what lies around the model, it checks more.
 """
 
 from collections import defaultdict
 from dataclasses import dataclass, field
+from datetime import datetime
 
-from rollbook.catalogue.approval import ApprovalGranted, ApprovalWithdrawn, Bound
-from rollbook.catalogue.evidence import EvidenceRecorded, EvidenceRevoked
+from rollbook.catalogue.approval import ApprovalRefused
 from rollbook.catalogue.lane import (
     DesiredSet,
+    LaneHeld,
+    LaneReleased,
     SlotReleased,
     SlotTaken,
     StableAdvanced,
 )
 from rollbook.catalogue.model import ModelEvent
-from rollbook.catalogue.parts import GateStatus, PromotionKind
+from rollbook.catalogue.parts import GateStatus
 from rollbook.catalogue.promotion import (
     PromotionAborted,
     PromotionCancelled,
     PromotionDispatched,
     PromotionErrored,
+    PromotionExpired,
     PromotionFailed,
+    PromotionRebased,
+    PromotionRebound,
     PromotionRejected,
     PromotionRequested,
     PromotionSucceeded,
     PromotionSuperseded,
+    RollbackTriggered,
+)
+from rollbook.catalogue.target import (
+    TargetAcknowledged,
+    TargetApplied,
+    TargetErrored,
+    TargetFailed,
 )
 from rollbook.catalogue.version import (
     VersionQuarantined,
     VersionRegistered,
     VersionReleased,
 )
-from rollbook.envelope import ActorKind, Envelope
-from rollbook.names import EventId, Principal, PromotionId, StageName, Version
-from rollbook_services.policy.quorum import binding
+from rollbook.catalogue.waiver import ReviewClosed
+from rollbook.envelope import Envelope
+from rollbook.names import Digest, PromotionId, StageName, Version
+from rollbook.subjects import model_name
+from rollbook_services.policy.shape import Mode
+from tests.services.invariants.asked import Asked
+from tests.services.invariants.glass import Glass
+from tests.services.invariants.holds import Holds
+from tests.services.invariants.stays import Stays
+from tests.services.invariants.surroundings import Surroundings
+from tests.services.invariants.votes import Going, Votes
 
 ENDS_MOVING = (PromotionSucceeded, PromotionFailed, PromotionErrored, PromotionAborted)
-ENDS_WAITING = (PromotionCancelled, PromotionRejected, PromotionSuperseded)
-
-
-@dataclass
-class Asked:
-    """A promotion as it was asked for."""
-
-    event: PromotionRequested
-    by: Principal
+ENDS_WAITING = (
+    PromotionCancelled,
+    PromotionRejected,
+    PromotionSuperseded,
+    PromotionExpired,
+)
+REPORTS = (TargetAcknowledged, TargetApplied, TargetFailed, TargetErrored)
+ABOUT_THE_PAST = (
+    *(ApprovalRefused, ReviewClosed),
+    *(SlotReleased, StableAdvanced, LaneHeld, LaneReleased),
+)
+"""What may name a promotion that has ended."""
 
 
 @dataclass
@@ -56,113 +79,149 @@ class LaneSeen:
     slot: PromotionId | None = None
     token: int = 0
     revision: int = 0
+    desired: DesiredSet | None = None
     stable: Version | None = None
-    stable_before_slot: Version | None = None
     succeeded: set[Version] = field(default_factory=set)
-    rolled_back_to: list[Version] = field(default_factory=list)
+    moved_at: datetime | None = None
+    """When a promotion forward was last dispatched."""
 
 
 @dataclass
 class Watch:
     """An account of a history; `see` raises AssertionError where a rule is broken."""
 
+    around: Surroundings | None = None
     asked: dict[PromotionId, Asked] = field(default_factory=dict)
     moving: dict[PromotionId, StageName] = field(default_factory=dict)
     ended: set[PromotionId] = field(default_factory=set)
     lanes: defaultdict[StageName, LaneSeen] = field(
         default_factory=lambda: defaultdict(LaneSeen)
     )
-    producers: dict[Version, Principal] = field(default_factory=dict)
-    evidence: dict[EventId, Version] = field(default_factory=dict)
-    votes: dict[EventId, tuple[Principal, ActorKind, ApprovalGranted]] = field(
-        default_factory=dict
-    )
+    versions: dict[Version, VersionRegistered] = field(default_factory=dict)
     barred: defaultdict[Version, set[str]] = field(
         default_factory=lambda: defaultdict(set)
     )
+    batch: list[Envelope[ModelEvent]] = field(default_factory=list)
+    """What the last decision has recorded so far."""
+    holds: Holds = field(init=False)
+    votes: Votes | None = None
+    glass: Glass | None = None
+    stays: Stays | None = None
+
+    def __post_init__(self) -> None:
+        """Let holds be kept from the start; the rest waits for the model's name."""
+        self.holds = Holds(self.asked)
 
     def see(self, recorded: Envelope[ModelEvent]) -> None:
         """Follow one event."""
+        if self.batch and self.batch[-1].command_id != recorded.command_id:
+            self.at_rest()
+        self.batch.append(recorded)
+        self._named(recorded)
         self._numbers(recorded)
-        self._facts(recorded)
+        self._is_not_over(recorded.event)
+        for account in (self.votes, self.holds, self.stays, self.glass):
+            if account is not None:
+                account.see(recorded)
+        if isinstance(recorded.event, PromotionDispatched):
+            self._dispatched(recorded.event, recorded.at)
         self._lane(recorded.event)
+        self._versions(recorded.event)
         self._ends(recorded.event)
 
     def at_rest(self) -> None:
         """Check what holds between two decisions."""
         for id_, stage in self.moving.items():
             assert self.lanes[stage].slot == id_, "I11: an end frees its slot"
+        self.holds.close(self.batch)
+        if self.glass is not None:
+            self.glass.at_rest()
+        self.batch = []
+
+    def _named(self, recorded: Envelope[ModelEvent]) -> None:
+        """Open the accounts that have to know the model."""
+        if self.votes is not None:
+            return
+        name = model_name(recorded.aggregate)
+        assert name is not None
+        self.votes = Votes(name, self.around)
+        if self.around is not None:
+            self.glass = Glass(name, self.around, self.asked)
+            self.stays = Stays(name, self.around, self.asked)
 
     def _numbers(self, recorded: Envelope[ModelEvent]) -> None:
-        event = recorded.event
-        if isinstance(event, VersionRegistered):
-            assert event.version == len(self.producers) + 1, "I20: versions"
-            self.producers[event.version] = event.producer
-        if isinstance(event, PromotionRequested):
-            assert event.promotion == len(self.asked) + 1, "I20: promotions"
-            self.asked[event.promotion] = Asked(event, recorded.actor.id)
-            if event.kind is PromotionKind.ROLLBACK:
-                succeeded = self.lanes[event.stage].succeeded
-                assert event.version in succeeded, "I9: it has been there"
-
-    def _facts(self, recorded: Envelope[ModelEvent]) -> None:
         match recorded.event:
-            case EvidenceRecorded(version=version):
-                self.evidence[recorded.id] = version
-            case EvidenceRevoked(evidence=evidence):
-                del self.evidence[evidence]
-            case ApprovalGranted() as vote:
-                actor = recorded.actor
-                self.votes[recorded.id] = (actor.id, actor.kind, vote)
-            case ApprovalWithdrawn(approval=approval):
-                del self.votes[approval]
-            case VersionQuarantined(version=version, scope=scope):
-                self.barred[version].update(scope.stages or ("*",))
-            case VersionReleased(version=version, scope=scope):
-                left = self.barred[version].difference(scope.stages)
-                self.barred[version] = left if scope.stages else set()
-            case PromotionDispatched() as event:
-                self._dispatched(event)
+            case VersionRegistered(version=version) as registered:
+                assert version == len(self.versions) + 1, "I20: versions"
+                self.versions[version] = registered
+            case PromotionRequested(promotion=id_, stage=stage) as event:
+                assert id_ == len(self.asked) + 1, "I20: promotions"
+                self.asked[id_] = Asked(
+                    event, recorded.actor, event.incumbent, event.policy_digest
+                )
+                if self.asked[id_].is_rollback:
+                    succeeded = self.lanes[stage].succeeded
+                    assert event.version in succeeded, "I9: it has been there"
+            case PromotionRebound(promotion=id_, to_digest=digest):
+                self.asked[id_].policy_digest = digest
+            case PromotionRebased(promotion=id_, from_version=was, to_version=now):
+                assert self.asked[id_].incumbent == was, "I12: judged again"
+                self.asked[id_].incumbent = now
+            case RollbackTriggered(failed_promotion=id_):
+                assert not self.asked[id_].is_rollback, "I9: no rollback of a rollback"
             case _:
                 pass
 
-    def _dispatched(self, event: PromotionDispatched) -> None:
-        assert event.promotion not in self.ended, "I11: an end is an end"
-        assert event.promotion not in self.moving, "dispatched once"
+    def _is_not_over(self, event: ModelEvent) -> None:
+        """Nothing happens to what has ended."""
+        id_ = getattr(event, "promotion", None)
+        if id_ in self.ended and not isinstance(event, ABOUT_THE_PAST):
+            raise AssertionError(f"I11: {event.recorded_as} after the end")
+
+    def waits_for_people(self, id_: PromotionId, at: datetime) -> None:
+        """Check that a promotion that waits for votes does not have them."""
+        asked = self.asked[id_]
+        assert self.votes is not None
+        self.votes.wait(self._going(asked, at, asked.policy_digest))
+
+    def _dispatched(self, event: PromotionDispatched, at: datetime) -> None:
+        assert event.promotion not in self.moving, "I11: dispatched once"
         self.moving[event.promotion] = event.stage
-        assert all(each.status is GateStatus.PASS for each in event.gates), "I3"
+        let_through = (GateStatus.PASS, GateStatus.WAIVED)
+        for gate in event.gates:
+            is_enforced = gate.mode == Mode.ENFORCE
+            assert not is_enforced or gate.status in let_through, "I3: open gates"
         asked, lane = self.asked[event.promotion], self.lanes[event.stage]
         assert lane.slot is None, "I1: the slot is free"
-        if asked.event.kind is PromotionKind.ROLLBACK:
+        self._counts_votes(event, asked, at)
+        if asked.is_rollback:
             return
-        assert asked.event.incumbent == lane.stable, "I12: compare and set"
-        if any(each.kind == "approvals" for each in event.gates):
-            self._voters(event, asked)
+        assert asked.incumbent == lane.stable, "I12: compare and set"
+        self._is_not_frozen(event, asked, at)
+        if asked.is_forward:
+            lane.moved_at = at
 
-    def _voters(self, event: PromotionDispatched, asked: Asked) -> None:
-        who = [each.who for each in event.voters]
-        assert who, "the gate asked for somebody"
-        assert len(set(who)) == len(who), "I5: distinct persons"
-        assert asked.by not in who, "I5: not the requester"
-        assert self.producers[event.version] not in who, "I5: not the producer"
-        for voter in event.voters:
-            cast_by, kind, vote = self.votes[voter.approval]
-            assert (cast_by, kind) == (voter.who, ActorKind.PERSON), "I5: a person"
-            assert "reviewer" in vote.roles, "I5: with the role"
-            assert vote.promotion == event.promotion
-            assert vote.binding == binding(self._bound(asked)), "I6: the binding"
+    def _counts_votes(
+        self, event: PromotionDispatched, asked: Asked, at: datetime
+    ) -> None:
+        assert self.votes is not None
+        self.votes.dispatched(event, self._going(asked, at, event.policy_digest))
 
-    def _bound(self, asked: Asked) -> Bound:
-        event = asked.event
-        return Bound(
-            digest=event.digest,
-            stage=event.stage,
-            policy_digest=event.policy_digest,
-            evidence_set=tuple(
-                id_ for id_, of in self.evidence.items() if of == event.version
-            ),
-            incumbent=event.incumbent,
-        )
+    def _going(self, asked: Asked, at: datetime, rules: Digest | None) -> Going:
+        version = self.versions[asked.event.version]
+        moved_at = self.lanes[asked.event.stage].moved_at
+        return Going(asked, version.producer, version.authors, at, moved_at, rules)
+
+    def _is_not_frozen(
+        self, event: PromotionDispatched, asked: Asked, at: datetime
+    ) -> None:
+        if self.around is None or self.votes is None:
+            return
+        said = next(each for each in event.gates if each.gate == "freeze")
+        for freeze in self.around.closing(self.votes.model, event.stage, at):
+            is_exempt = asked.event.kind in freeze.exempt
+            is_waived = said.status is GateStatus.WAIVED and freeze.waivable
+            assert is_exempt or is_waived or said.mode != Mode.ENFORCE, "I18: frozen"
 
     def _lane(self, event: ModelEvent) -> None:
         match event:
@@ -174,12 +233,16 @@ class Watch:
             case SlotReleased(stage=stage, promotion=promotion, token=token):
                 lane = self.lanes[stage]
                 assert (lane.slot, lane.token) == (promotion, token), "I1: the holder"
+                assert promotion in self.ended, "I11: it ends before its slot is free"
                 lane.slot = None
             case DesiredSet():
                 self._desired(event)
             case StableAdvanced(stage=stage, version=version):
                 assert version in self.lanes[stage].succeeded
                 self.lanes[stage].stable = version
+            case _ if isinstance(event, REPORTS):
+                lane = self.lanes[event.report.stage]
+                assert event.report.token == lane.token, "I1: a lower token is fenced"
             case _:
                 pass
 
@@ -187,12 +250,22 @@ class Watch:
         lane = self.lanes[event.stage]
         assert (lane.slot, lane.token) == (event.promotion, event.token), "I2: holder"
         assert event.revision == lane.revision + 1, "I2: revision"
-        lane.revision = event.revision
+        lane.revision, lane.desired = event.revision, event
         for weights in event.targets.values():
             assert sum(weights.values()) == 100, "I2: weights"
         for variant in event.variants.values():
             bars = self.barred[variant.version]
             assert not bars & {"*", event.stage}, "I4: barred"
+
+    def _versions(self, event: ModelEvent) -> None:
+        match event:
+            case VersionQuarantined(version=version, scope=scope):
+                self.barred[version].update(scope.stages or ("*",))
+            case VersionReleased(version=version, scope=scope):
+                left = self.barred[version].difference(scope.stages)
+                self.barred[version] = left if scope.stages else set()
+            case _:
+                pass
 
     def _ends(self, event: ModelEvent) -> None:
         if isinstance(event, ENDS_WAITING):
@@ -204,13 +277,4 @@ class Watch:
         assert event.promotion not in self.ended, "I11: one end"
         self.ended.add(event.promotion)
         if isinstance(event, PromotionSucceeded):
-            self._succeeded(event)
-
-    def _succeeded(self, event: PromotionSucceeded) -> None:
-        lane = self.lanes[event.stage]
-        lane.succeeded.add(event.version)
-        kind = self.asked[event.promotion].event.kind
-        if kind is not PromotionKind.ROLLBACK:
-            lane.rolled_back_to.clear()
-            return
-        lane.rolled_back_to.append(event.version)
+            self.lanes[event.stage].succeeded.add(event.version)

@@ -1,0 +1,1 @@
+"""Stories of whole releases, as people would tell them."""
