@@ -26,12 +26,16 @@ from rollbook.refusals import Refusal
 from rollbook.subjects import ACCESS, KEYS, Aggregate
 from rollbook_services.registrar.authorise import CONDUCTOR as CONDUCTOR_ID
 from rollbook_services.registrar.correlation import story
-from rollbook_services.registrar.decider import decide_any, initial
+from rollbook_services.registrar.deciding import decide_any, initial
+from rollbook_services.registrar.decision import Decided, Refused
 from rollbook_services.registrar.folded import Folded, fold
 from rollbook_services.registrar.genesis import REGISTRAR
-from rollbook_services.registrar.state import Access
+from rollbook_services.registrar.governing import Around
+from rollbook_services.registrar.surroundings import Access, Calendar, Policies
 from tests.benchmarks.workload import digest
 
+NO_POLICIES: Final = Policies()
+NO_FREEZES: Final = Calendar()
 BEGIN: Final = datetime(2026, 1, 5, 8, 0, tzinfo=UTC)
 STEP: Final = timedelta(milliseconds=40)
 
@@ -109,9 +113,9 @@ class Author:
         stamp = replace(
             self.stamp(actor), command_digest=content_digest(command, actor=actor.id)
         )
-        decided = decide_any(command, folded.state, self.access(), stamp)
-        if isinstance(decided, Refusal):
-            raise AssertionError(f"{command.command} refused: {decided.message}")
+        decided = decide_any(command, folded.state, self.around(), stamp)
+        if isinstance(decided, Refusal | Refused | Decided):
+            raise AssertionError(f"{command.command} led to {decided}")
         return self._record(decided, folded, stamp)
 
     def of(self, aggregate: Aggregate) -> Folded:
@@ -154,11 +158,11 @@ class Author:
         body = signed(fields, self.key.sign(message_to_sign(fields)))
         return body, parse(body)
 
-    def access(self) -> Access:
-        """Return who holds which role."""
+    def around(self) -> Around:
+        """Return who holds which role; nobody makes policies or freezes here."""
         state = self.of(ACCESS).state
         assert isinstance(state, Access)
-        return state
+        return Around(state, NO_POLICIES, NO_FREEZES)
 
     def stamp(self, actor: Actor) -> Stamp:
         """Say who and when, a moment after the last."""

@@ -42,7 +42,7 @@ async def measure(run: Run) -> list[Line]:
         async for line in _rebuilds(run, where, seeded, limit):
             run.say(line.what)
             lines.append(line)
-        lines += await _registrar(run, folder, server.url)
+        lines += await _registrar(run, seeded, folder, server.url)
     return lines
 
 
@@ -57,7 +57,7 @@ async def _seed(run: Run, folder: Path) -> tuple[list[Line], Seeded]:
     for part in parts:
         part.unlink()
     note = (
-        f"{seeded.events:,} events of {seeded.aggregates - 2:,} models, "
+        f"{seeded.events:,} events of {seeded.models:,} models, "
         f"{seeded.body_bytes:,.0f} bytes each; decided, signed and chained by the "
         "real rules in two processes"
     )
@@ -132,10 +132,10 @@ def _rate(what: str, done: child.Answer, limit: float, target: float) -> Line:
     )
 
 
-async def _registrar(run: Run, folder: Path, nats: str) -> list[Line]:
+async def _registrar(run: Run, seeded: Seeded, folder: Path, nats: str) -> list[Line]:
     """Let a registrar that knows nothing read the histories of many models."""
     here = place_at(folder, nats)
-    models = FEW_MODELS if run.is_quick else MANY_MODELS
+    models = min(FEW_MODELS if run.is_quick else MANY_MODELS, seeded.models)
     async with (
         child.serving("registering", **here.asked()) as peak,
         publishing(here) as publisher,

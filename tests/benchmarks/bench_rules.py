@@ -14,7 +14,8 @@ from rollbook.envelope import Stamp
 from rollbook.proof.validity import Accepted, Chain, check
 from rollbook.refusals import Refusal
 from rollbook.subjects import KEYS, Aggregate
-from rollbook_services.registrar.decider import decide_any, evolve_any
+from rollbook_services.registrar.deciding import decide_any, evolve_any
+from rollbook_services.registrar.decision import Decided, Refused
 from tests.benchmarks.author import CI_BOT, Author
 from tests.benchmarks.measure import Line, at_most
 from tests.benchmarks.run import ORIGIN, Run
@@ -73,16 +74,16 @@ def _microseconds(work: Callable[[], object], rounds: int) -> float:
 
 def _decision(author: Author) -> Callable[[], object]:
     folded = author.of(subjects.model(MODEL))
-    access = author.access()
+    around = author.around()
     command = registration(MODEL, VERSIONS + 1)
     stamp = author.stamp(CI_BOT)
-    decided = decide_any(command, folded.state, access, stamp)
-    assert not isinstance(decided, Refusal)
+    decided = decide_any(command, folded.state, around, stamp)
+    assert not isinstance(decided, Refusal | Refused | Decided)
     body, raw = author.sign(decided[0], stamp, 0, folded.aggregate, folded.link)
     envelope = codec.read(raw, body, folded.sequence + 1)
 
     def decide_and_evolve() -> None:
-        decide_any(command, folded.state, access, stamp)
+        decide_any(command, folded.state, around, stamp)
         evolve_any(folded.state, envelope)
 
     return decide_and_evolve
@@ -92,8 +93,8 @@ def _writing(author: Author) -> Callable[[], object]:
     folded = author.of(subjects.model(MODEL))
     stamp: Stamp = author.stamp(CI_BOT)
     command = registration(MODEL, VERSIONS + 1)
-    decided = decide_any(command, folded.state, author.access(), stamp)
-    assert not isinstance(decided, Refusal)
+    decided = decide_any(command, folded.state, author.around(), stamp)
+    assert not isinstance(decided, Refusal | Refused | Decided)
     event = decided[0]
     return lambda: author.sign(event, stamp, 0, folded.aggregate, folded.link)
 

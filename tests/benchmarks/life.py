@@ -28,8 +28,10 @@ from rollbook_services.policy.document import (
     STAGING,
 )
 from rollbook_services.policy.quorum import binding
-from rollbook_services.registrar.judging import bound_of, stage_of
-from rollbook_services.registrar.state import Model
+from rollbook_services.registrar.seeing import bound_of, stage_of
+from rollbook_services.registrar.state import (
+    Model,
+)
 from tests.benchmarks.author import (
     CI_BOT,
     CONDUCTOR,

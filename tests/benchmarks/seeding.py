@@ -45,6 +45,11 @@ class Seeded:
     last_body: bytes
     seconds: float
 
+    @property
+    def models(self) -> int:
+        """Count the models: two aggregates are keys and access."""
+        return self.aggregates - 2
+
 
 async def seed(folder: Path, parts: Iterable[Path]) -> Seeded:
     """Write the files into a fresh ledger in this data directory."""

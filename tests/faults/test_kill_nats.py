@@ -28,6 +28,7 @@ async def test_nothing_acknowledged_is_lost_when_the_server_is_killed(
         found = await oracle.history(running.ledger)
         oracle.assert_recorded_once(load.settled.values(), found)
         oracle.assert_rules_held(found)
+        oracle.assert_recomputed(found)
         stage = running.sources["stage"]
         await oracle.assert_versions(stage, load.versions)
         await oracle.assert_intervals_whole(stage, load.versions)

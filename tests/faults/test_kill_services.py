@@ -60,6 +60,7 @@ async def test_nothing_is_lost_or_doubled_when_services_are_killed(
         history = await oracle.history(running.ledger)
         oracle.assert_recorded_once(load.settled.values(), history)
         oracle.assert_rules_held(history)
+        oracle.assert_recomputed(history)
         stage = running.sources["stage"]
         await oracle.assert_versions(stage, load.versions)
         await oracle.assert_intervals_whole(stage, load.versions)

@@ -1,8 +1,7 @@
 """Do two registrars, racing on one lane, make one winner whom everybody is told of?"""
 
 import asyncio
-import shutil
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -17,13 +16,18 @@ from tests.support.children import Child
 from tests.support.deep import many
 from tests.support.load import artifact
 from tests.support.settling import Settled, accepted, new_id, settle
-from tests.support.system import Processes, System, opened, processes
+from tests.support.system import (
+    Processes,
+    System,
+    another_host,
+    opened,
+    processes,
+)
 
 ROUNDS = many(5, deep=200)
 RACERS = 64
 MODEL = ModelName("race/course")
 DEVELOPMENT = StageName("development")
-KEPT_BY_A_REGISTRAR = ("keys", "credentials.json", "people.db")
 
 
 @asynccontextmanager
@@ -42,11 +46,8 @@ async def two_registrars(folder: Path) -> AsyncIterator[tuple[System, Sequence[C
 
 def second_registrar(found: Processes) -> Child:
     """Describe a registrar with a data directory of its own, and the same keys."""
-    first, second = found.site.settings.server.data, found.folder / "second"
-    second.mkdir(mode=0o700)
-    for name in KEPT_BY_A_REGISTRAR:
-        copy = shutil.copytree if (first / name).is_dir() else shutil.copy2
-        copy(first / name, second / name)
+    second = found.folder / "second"
+    another_host(found.site, second)
     return found.service("registrar", data=second, name="second-registrar")
 
 
@@ -66,6 +67,7 @@ async def test_of_64_racers_one_wins_and_the_others_are_told_who(
             incumbent = assert_one_winner(found, answers)
         oracle.assert_recorded_once(told, found)
         oracle.assert_rules_held(found)
+        oracle.assert_recomputed(found)
         await oracle.assert_intervals_whole(running.sources["stage"], [MODEL])
         await oracle.assert_views_equal_replay(running.sources.values(), head=head)
         for each in registrars:
@@ -130,10 +132,23 @@ def assert_one_winner(found: oracle.History, answers: Sequence[Settled]) -> Vers
         if isinstance(each, PromotionSuperseded) and each.promotion in asked
     }
     assert set(superseded) == asked - {winner.promotion}
-    assert set(superseded.values()) <= {winner.promotion}
+    # A newer version that was ready pushed older ones aside, before it lost in turn.
+    for loser in superseded:
+        assert last_of(superseded, loser) == winner.promotion
     for problem in refused:
         assert problem.code == "incumbent-moved", problem
         assert problem.detail["actual"] == winner.version, problem
         assert problem.detail["promotion"] == winner.promotion, problem
         assert str(winner.version) in problem.message
     return winner.version
+
+
+def last_of(
+    superseded: Mapping[PromotionId, PromotionId | None], first: PromotionId
+) -> PromotionId | None:
+    """Follow who made whom pointless to the one that nobody did."""
+    chain = [first]
+    while (by := superseded.get(chain[-1])) is not None:
+        assert by not in chain
+        chain.append(by)
+    return None if chain[-1] in superseded else chain[-1]

@@ -4,46 +4,19 @@ Against `rollbook up` and two agents, as real processes.
 """
 
 import json
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from rollbook_services.cli.main import run
-from rollbook_services.local.demo.machinery import agent, installation
-
-DIGEST = "sha256:" + "5" * 64
-
-
-@dataclass(frozen=True, slots=True)
-class Ended:
-    """What a command line came to."""
-
-    code: int
-    out: str
-    err: str
-
-    def json(self) -> Any:
-        """Read the answer."""
-        return json.loads(self.out)
-
-
-Rollbook = Callable[..., Ended]
+from tests.journeys.shell import DIGEST, Rollbook, register, running, shell
 
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """Run everything once for this file."""
-    folder = tmp_path_factory.mktemp("journey")
-    with ExitStack() as running:
-        running.enter_context(installation(folder / "data", folder / "up.log"))
-        for stage in ("staging", "production"):
-            log = folder / f"{stage}.log"
-            running.enter_context(agent(folder / "data", stage, folder / stage, log))
-        yield folder / "data"
+    with running(tmp_path_factory.mktemp("journey")) as found:
+        yield found
 
 
 @pytest.fixture
@@ -53,40 +26,8 @@ def rollbook(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> Rollbook:
-    """Run a command line in an empty directory; `as_` names whose token it carries."""
-    for name in ("URL", "TOKEN", "TOKEN_FILE", "OUTPUT"):
-        monkeypatch.delenv(f"ROLLBOOK_{name}", raising=False)
-    monkeypatch.setenv("ROLLBOOK_DATA", str(data))
-    monkeypatch.setenv("XDG_STATE_HOME", str(data.parent / "state"))
-    monkeypatch.chdir(tmp_path)
-
-    def call(*arguments: str, as_: str | None = None) -> Ended:
-        whose = ["--token-file", str(data.parent / f"{as_}.token")] if as_ else []
-        capsys.readouterr()
-        code = run([*arguments, *whose])
-        told = capsys.readouterr()
-        return Ended(code, told.out, told.err)
-
-    for name, roles in {
-        "alice": ["publisher", "reviewer"],
-        "bob": ["reviewer"],
-    }.items():
-        file = data.parent / f"{name}.token"
-        if not file.exists():
-            asked = [part for role in roles for part in ("--role", role)]
-            made = call("token", "create", name, *asked, "--file", str(file))
-            assert made.code == 0, made.err
-    return call
-
-
-def register(rollbook: Rollbook, model: str, content: str = "1") -> Ended:
-    file = Path(f"{model}-{content}.bin")
-    file.write_text(f"{model} {content}")
-    return rollbook(
-        "register", model, "--path", str(file), "--metric", "auc=0.931",
-        "--param", "depth=3", "--tag", "team=risk", "--dataset", f"tx@{DIGEST}",
-        "--commit", "abc1234", "--repo", "https://example.com/repo",
-    )  # fmt: skip
+    """Type command lines in an empty directory."""
+    return shell(data, tmp_path, monkeypatch=monkeypatch, capsys=capsys)
 
 
 def test_a_pipeline_registers_and_a_retry_is_the_same_version(

@@ -33,8 +33,10 @@ from rollbook_projections.projection import Projection
 from rollbook_projections.projector import Gap, Projector
 from rollbook_services import main
 from rollbook_services.gateway.gateway import Source
-from rollbook_services.registrar.decider import evolve
-from rollbook_services.registrar.state import Model
+from rollbook_services.registrar.evolve import evolve
+from rollbook_services.registrar.state import (
+    Model,
+)
 from rollbook_services.settings import Server, Settings
 from tests.services.invariants.requests import REQUESTS, Step, steps
 from tests.support import oracle

@@ -2,6 +2,7 @@
 
 import json
 import secrets
+import shutil
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import (
     AbstractAsyncContextManager,
@@ -9,7 +10,7 @@ from contextlib import (
     asynccontextmanager,
     contextmanager,
 )
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
@@ -19,10 +20,12 @@ from nats.aio.client import Client
 from rollbook.agent.driver import DriverOptions
 from rollbook.agent.settings import Settings as AgentSettings
 from rollbook.agent.settings import load
+from rollbook.catalogue.access import Place
 from rollbook.commands.access import IssueToken
 from rollbook.ledger.commands import CommandSender
+from rollbook.ledger.connection import read_seed
 from rollbook.ledger.protocol import Ledger
-from rollbook.names import Principal, RoleName, TokenId
+from rollbook.names import Principal, RoleName, StageName, TargetName, TokenId
 from rollbook.tokens import new_token
 from rollbook_services import main
 from rollbook_services.credentials import agent_name
@@ -38,6 +41,9 @@ from tests.support.settling import accepted, new_id
 ORIGIN: Final = "system.test"
 WRITERS: Final = tuple(f"writer-{number}" for number in range(1, 7))
 LIFETIME: Final = timedelta(days=1)
+OF_A_POLICY: Final = (StageName("canary"), TargetName("eu-1"))
+"""A place that the built-in policy does not know."""
+KEPT_ON_EVERY_HOST: Final = ("keys", "credentials.json", "people.db")
 
 
 @dataclass(slots=True)
@@ -72,7 +78,11 @@ class System:
         return found
 
     async def token(
-        self, principal: str, *roles: str, lifetime: timedelta = LIFETIME
+        self,
+        principal: str,
+        *roles: str,
+        lifetime: timedelta = LIFETIME,
+        place: Place | None = None,
     ) -> str:
         """Give somebody a token, as an access-admin does."""
         made = new_token(secrets.token_bytes(10), secrets.token_bytes(32))
@@ -81,6 +91,7 @@ class System:
             sha256=made.sha256,
             principal=Principal(principal),
             roles=tuple(RoleName(role) for role in roles),
+            place=place,
             until=main.EDGE.now() + lifetime,
         )
         await accepted(self.gateway, command, credential=self.operator, id_=new_id())
@@ -107,6 +118,22 @@ class System:
             target="default",
             options=DriverOptions(root=root),
         )
+
+    async def another_agent(self, stage: str, target: str) -> AgentSettings:
+        """Enrol the agent of a place that only a policy of one's own knows."""
+        place = Place(stage=StageName(stage), target=TargetName(target))
+        user = agent_name(place.stage, place.target)
+        identity = {
+            "user": user,
+            "seed": read_seed(self.data / "nats" / f"{user}.nk"),
+            "token": await self.token(f"svc:{user}", "agent", place=place),
+        }
+        file = self.folder / f"{user}.json"
+        file.touch(mode=0o600)
+        held = {**self.credentials(), "agents": {f"{stage}/{target}": identity}}
+        file.write_text(json.dumps(held))
+        options = DriverOptions(root=self.folder / "served" / stage)
+        return load(file, stage=stage, target=target, options=options)
 
     def agent(self, stage: str) -> AbstractAsyncContextManager[object]:
         """Run the agent of a stage in this process."""
@@ -197,6 +224,18 @@ def ended(found: Processes) -> Iterator[Processes]:
             child.stop()
 
 
+def another_host(site: main.Site, data: Path) -> main.Site:
+    """Describe the same installation as a second host sees it, from its own data."""
+    data.mkdir(mode=0o700)
+    for name in KEPT_ON_EVERY_HOST:
+        kept = site.settings.server.data / name
+        copy = shutil.copytree if kept.is_dir() else shutil.copy2
+        copy(kept, data / name)
+    server = site.settings.server.model_copy(update={"data": data})
+    settings = site.settings.model_copy(update={"server": server})
+    return replace(site, settings=settings)
+
+
 @asynccontextmanager
 async def opened(folder: Path, site: main.Site) -> AsyncIterator[System]:
     """Look at a running installation: its views, its ledger, its gateway's user."""
@@ -225,6 +264,6 @@ def clients() -> list[User]:
     """List everybody who may connect, beside the platform's own."""
     served = [
         agent(agent_name(stage, target), stage=stage, target=target)
-        for stage, target in places()
+        for stage, target in (*places(), OF_A_POLICY)
     ]
     return [*served, *map(pipeline, WRITERS)]
