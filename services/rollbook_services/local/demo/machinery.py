@@ -68,7 +68,13 @@ def _process(
     arguments: Sequence[str], log: Path, *, ready: str
 ) -> Iterator[subprocess.Popen[str]]:
     process = subprocess.Popen(
-        [sys.executable, tied.__file__, str(os.getpid()), *_rollbook(), *arguments],
+        [
+            sys.executable,
+            tied.__file__,
+            str(os.getpid()),
+            *rollbook_script(),
+            *arguments,
+        ],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -120,7 +126,8 @@ def _stop(process: subprocess.Popen[str]) -> None:
         process.wait()
 
 
-def _rollbook() -> list[str]:
+def rollbook_script() -> list[str]:
+    """Return how the command line is started here."""
     script = Path(sysconfig.get_path("scripts")) / "rollbook"
     if script.exists():
         return [str(script)]

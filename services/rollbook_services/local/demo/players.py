@@ -37,8 +37,7 @@ class Player:
     def do(self, path: str, body: Mapping[str, Any], *, key: str | None = None) -> Json:
         """Send a command about the model."""
         answer = self.transport.post(f"{_PATH}{path}", body, key=key)
-        for other in self.company:
-            other.transport.seen = max(other.transport.seen, answer["seq"])
+        self._tell(answer)
         return answer
 
     def ask_for(self, version: int, stage: str, reason: str) -> int:
@@ -56,6 +55,22 @@ class Player:
         binding = self.read(f"/promotions/{promotion}")["binding"]
         body = {"binding": binding, "comment": comment}
         return self.do(f"/promotions/{promotion}/approvals", body)
+
+    def send(self, path: str, body: Mapping[str, Any]) -> Json:
+        """Send a command that is about no single model."""
+        answer = self.transport.post(f"/v1{path}", body)
+        self._tell(answer)
+        return answer
+
+    def _tell(self, answer: Json) -> None:
+        """Let everybody see from now on what was recorded."""
+        for other in self.company:
+            other.transport.seen = max(other.transport.seen, answer["seq"])
+
+    def why(self, promotion: int) -> dict[str, Any]:
+        """Ask what keeps a promotion, and what would change that."""
+        answer: dict[str, Any] = self.read(f"/promotions/{promotion}/why")
+        return answer
 
     def roll_back(self, stage: str, reason: str) -> Json:
         """Go back to what was stable before."""

@@ -25,6 +25,15 @@ class Scene:
     alice: Player
     bob: Player
     carol: Player
+    dora: Player
+    """Owns policies, as erin does."""
+    erin: Player
+    mona: Player
+    """Answers for the model."""
+    rolf: Player
+    """Answers for the risk."""
+    frank: Player
+    """Commands incidents, as erin does."""
     moments: dict[str, int] = field(default_factory=dict)
     """Ledger positions worth going back to, by name."""
 
@@ -55,6 +64,17 @@ class Scene:
     def answer(self, image: Any) -> int:
         """Let what production serves now read a scan."""
         return read_scan(self.served("production"), image)
+
+    def token_file(self, who: Player) -> Path:
+        """Return where somebody's token lies."""
+        return self.folder / "tokens" / f"{who.name}.token"
+
+    def people(self) -> tuple[Player, ...]:
+        """Return everybody who is a person."""
+        return (
+            *(self.alice, self.bob, self.carol, self.dora, self.erin),
+            *(self.mona, self.rolf, self.frank),
+        )
 
     def remember(self, moment: str) -> int:
         """Name the ledger's present position."""

@@ -11,7 +11,14 @@ from typing import Final
 
 from rollbook.client.transport import Transport
 from rollbook.errors import Misconfigured
-from rollbook_services.local.demo import audit, digits, failure, release
+from rollbook_services.local.demo import (
+    audit,
+    digits,
+    emergency,
+    failure,
+    release,
+    rules,
+)
 from rollbook_services.local.demo.machinery import Installation, agent, installation
 from rollbook_services.local.demo.narrator import Narrator
 from rollbook_services.local.demo.players import MODEL, Player, engage, operator
@@ -25,7 +32,7 @@ def tell(data: Path | None, *, keep_running: bool) -> None:
     folder = free_folder(data)
     narrator = Narrator(sys.stdout)
     narrator.act(
-        "Three models are trained on scans of digits that came with scikit-learn"
+        "Four models are trained on scans of digits that came with scikit-learn"
     )
     (folder / "demo").mkdir(mode=0o700, parents=True)
     trained, prepared = _train(folder / "demo", narrator)
@@ -36,6 +43,7 @@ def tell(data: Path | None, *, keep_running: bool) -> None:
         running.enter_context(_agents(folder))
         narrator.say("Two agents run as processes of their own, with nothing to serve.")
         _life(scene)
+        _rules(scene)
         _audit(scene)
         before = audit.everything(scene)
     _restart(scene, folder, before, keep_running=keep_running)
@@ -62,6 +70,7 @@ def _train(
         1: digits.train_baseline(prepared, artifacts / "1"),
         2: digits.train_better(prepared, artifacts / "2"),
         3: digits.train_deceptive(prepared, artifacts / "3"),
+        4: digits.train_careful(prepared, artifacts / "4"),
     }
     for number, each in trained.items():
         narrator.say(
@@ -97,12 +106,17 @@ def _people(
         alice=hire("alice", "publisher", "reviewer", "release-manager"),
         bob=hire("bob", "reviewer"),
         carol=hire("carol", "auditor"),
+        dora=hire("dora", "policy-owner"),
+        erin=hire("erin", "policy-owner", "incident-commander"),
+        mona=hire("mona", "model-owner"),
+        rolf=hire("rolf", "risk-officer"),
+        frank=hire("frank", "incident-commander"),
     )
     scene.ci.transport.post("/v1/models", {"model": MODEL, "owners": ["reading"]})
     narrator.claim(
         "each has a token: ci-bot publishes, alice manages releases, bob reviews, "
         "carol audits",
-        all(each.principal.startswith("prn:") for each in (scene.alice, scene.bob))
+        all(each.principal.startswith("prn:") for each in scene.people())
         and scene.ci.principal == "svc:ci-bot",
     )
     return scene
@@ -134,6 +148,26 @@ def _life(scene: Scene) -> None:
     failure.roll_back_further(scene, scan)
 
 
+def _rules(scene: Scene) -> None:
+    act = scene.narrator.act
+    act("The owners write rules of their own, so that this cannot happen again")
+    file = rules.write(scene)
+    rules.refuse_what_can_never_pass(scene)
+    rules.try_on_the_past(scene, file)
+    rules.bring_into_force(scene, file)
+    act("The fourth version has to pass them")
+    release.register(scene, 4)
+    release.evaluate(scene, 4)
+    release.to_staging(scene, 4)
+    promotion = rules.ask_why(scene)
+    act("A freeze closes production, and an incident needs it open")
+    emergency.freeze(scene)
+    emergency.everything_but_the_freeze(scene, promotion)
+    waiver = emergency.break_the_glass(scene, promotion)
+    emergency.goes_live(scene, promotion, waiver)
+    emergency.look_back(scene, waiver)
+
+
 def _audit(scene: Scene) -> None:
     scene.narrator.act(
         "Carol audits: what runs, what was live when, why, and made of what"
@@ -145,6 +179,7 @@ def _audit(scene: Scene) -> None:
     audit.lineage(scene)
     audit.actors(scene)
     audit.names(scene)
+    audit.decisions(scene)
     scene.narrator.act("Nothing but the ledger is a source of truth")
     audit.replay(scene)
 
