@@ -6,8 +6,9 @@ Readers, by plain names, see the old tables or the new ones, never a mixture.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
-from sqlalchemy import Connection, Table, inspect, text
+from sqlalchemy import Connection, MetaData, Table, inspect, text
 from sqlalchemy.schema import CreateIndex, CreateTable
 
 from rollbook_projections import checkpoint, standstill
@@ -50,8 +51,14 @@ def beside(projection: Projection, number: int) -> Generation:
 def _generation(projection: Projection, *, suffix: str, number: int) -> Generation:
     tables: dict[str, Table] = {}
     for metadata in (projection.metadata, checkpoint.TABLES):
-        tables |= copy(metadata, suffix=suffix, index_suffix=f"__{number}")
+        tables |= _copied(metadata, suffix, f"__{number}")
     return Generation(tables)
+
+
+@lru_cache(maxsize=64)
+def _copied(metadata: MetaData, suffix: str, index_suffix: str) -> Mapping[str, Table]:
+    """Describe the tables once: copying them costs more than filling a few."""
+    return copy(metadata, suffix=suffix, index_suffix=index_suffix)
 
 
 def exists(connection: Connection) -> bool:

@@ -88,7 +88,9 @@ def _asked_of_lineage(view: View) -> list[Any]:
     ]
 
 
+# A whole life in a database is dear: a quarter of what other laws are tried with.
 PATIENT = settings(
+    max_examples=max(10, settings().max_examples // 4),
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
