@@ -119,11 +119,9 @@ async def test_a_version_that_measures_badly_is_taken_back_by_itself(
     [triggered] = await firm.events("rollback.triggered", model=model)
     assert triggered["data"]["failed_promotion"] == bad.number
     back = Asked(firm, model, triggered["data"]["promotion"])
-    await back.until("VERIFYING", "SUCCEEDED")
+    await back.until("SUCCEEDED")  # going back has nothing to prove
     assert firm.served(model, "production") == f"{model} 1"
     assert (await lane(firm, model))["hold"] is not None
-    await measure(back, 0.001)
-    await back.until("SUCCEEDED")
 
 
 async def measure(asked: Asked, error_rate: float) -> None:
