@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from fnmatch import fnmatchcase
 
 from rollbook.catalogue.approval import Bound
 from rollbook.names import (
@@ -70,7 +69,7 @@ def facts_of(
         champion=_champion(model, promotion.stage),
         stays={name: lane.stays for name, lane in lanes},
         freezes=tuple(freezes_over(context, promotion.stage)),
-        waivers=tuple(_waived(model, promotion)),
+        waivers=tuple(waived(model, promotion)),
         empty_stages=frozenset(name for name, lane in lanes if lane.desired is None),
         live_in=frozenset(
             name
@@ -131,12 +130,8 @@ def freezes_over(context: Context, stage: StageName) -> Iterator[Freeze]:
             yield declared.freeze
 
 
-def covers(patterns: tuple[str, ...], model: str) -> bool:
-    """Tell whether names or patterns cover a model; none named: all are covered."""
-    return not patterns or any(fnmatchcase(model, each) for each in patterns)
-
-
-def _waived(model: Model, promotion: Promotion) -> Iterator[Waived]:
+def waived(model: Model, promotion: Promotion) -> Iterator[Waived]:
+    """Return the waivers that were granted for a promotion, run out or not."""
     for waiver in model.waivers.values():
         if waiver.promotion == promotion.id:
             yield from waiver.granted

@@ -11,7 +11,7 @@ from rollbook_services.policy.gates.freeze import FreezeGate
 from rollbook_services.policy.gates.windows import Windows
 from rollbook_services.policy.shape import Mode
 from rollbook_services.registrar.decision import Decision
-from rollbook_services.registrar.seeing import facts_of, freezes_over, stage_of
+from rollbook_services.registrar.seeing import facts_of, freezes_over, stage_of, waived
 from rollbook_services.registrar.state import Promotion
 
 
@@ -83,7 +83,5 @@ def _by_window(decision: Decision, promotion: Promotion) -> Closed | None:
 def _is_waived(decision: Decision, promotion: Promotion, gate: str) -> bool:
     return any(
         each.gate == gate and decision.at < each.until
-        for waiver in decision.model.waivers.values()
-        if waiver.promotion == promotion.id
-        for each in waiver.granted
+        for each in waived(decision.model, promotion)
     )
