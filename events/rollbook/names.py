@@ -87,6 +87,9 @@ READERS: Final = tuple(
 )
 ROLES: Final = (*READERS, AGENT)
 
+AgentName = NewType(
+    "AgentName", Annotated[str, StringConstraints(pattern=NAME_PATTERN)]
+)
 PolicyName = NewType(
     "PolicyName", Annotated[str, StringConstraints(pattern=NAME_PATTERN)]
 )

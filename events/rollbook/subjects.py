@@ -20,6 +20,7 @@ ACCESS: Final = Aggregate("access")
 POLICIES: Final = Aggregate("policies")
 CALENDAR: Final = Aggregate("calendar")
 BUNDLES: Final = Aggregate("bundles")
+FLEET: Final = Aggregate("fleet")
 KEYS: Final = Aggregate("keys")
 LONGEST_TOKEN: Final = 128
 
@@ -30,6 +31,7 @@ _HOMES: Final = {
     "policy": POLICIES,
     "freeze": CALENDAR,
     "bundle": BUNDLES,
+    "agent": FLEET,
     "ledger": KEYS,
 }
 _PLAIN: Final = frozenset(

@@ -12,6 +12,7 @@ from rollbook import codec
 from rollbook.catalogue.access import AccessEvent
 from rollbook.catalogue.bundle import BundlesEvent
 from rollbook.catalogue.calendar import CalendarEvent
+from rollbook.catalogue.fleet import FleetEvent
 from rollbook.catalogue.keys import KeysEvent
 from rollbook.catalogue.model import ModelEvent
 from rollbook.catalogue.policy import PoliciesEvent
@@ -22,6 +23,7 @@ from rollbook.subjects import (
     ACCESS,
     BUNDLES,
     CALENDAR,
+    FLEET,
     KEYS,
     POLICIES,
     Aggregate,
@@ -53,6 +55,7 @@ HAPPENING_TO = {
     POLICIES: PoliciesEvent,
     CALENDAR: CalendarEvent,
     BUNDLES: BundlesEvent,
+    FLEET: FleetEvent,
     KEYS: KeysEvent,
 }
 

@@ -9,6 +9,11 @@ from rollbook.catalogue.approval import (
     ChangesRequested,
 )
 from rollbook.catalogue.evidence import EvidenceRecorded, EvidenceRevoked
+from rollbook.catalogue.experiment import (
+    ExperimentConcluded,
+    ExperimentInvalidated,
+    ExperimentStarted,
+)
 from rollbook.catalogue.lane import (
     DesiredSet,
     LaneHeld,
@@ -38,10 +43,14 @@ from rollbook.catalogue.promotion import (
     PromotionSuperseded,
     PromotionVerifying,
     RollbackTriggered,
+    StepApplied,
     StepCompleted,
     StepStarted,
 )
 from rollbook.catalogue.target import (
+    DriftAccepted,
+    DriftCorrected,
+    DriftDetected,
     TargetAcknowledged,
     TargetApplied,
     TargetErrored,
@@ -61,11 +70,11 @@ from rollbook.catalogue.waiver import (
     ReviewOpened,
     WaiverRequested,
 )
-from rollbook.event import Event
+from rollbook.event import Data, Event, upcasts
 from rollbook.names import Line, ModelName, Prose, Tags
 
 
-class ModelRegistered(Event, recorded_as="model.registered"):
+class ModelRegistered(Event, recorded_as="model.registered", schema_version=2):
     """A model has its name, for good."""
 
     model: ModelName
@@ -74,6 +83,14 @@ class ModelRegistered(Event, recorded_as="model.registered"):
     tier: Line | None
     description: Prose | None
     labels: Tags
+    side_effect_free: bool
+    """Whether a shadow of it may be asked: its answers change nothing."""
+
+
+@upcasts(ModelRegistered, from_version=1)
+def _nobody_said_so(data: Data) -> Data:
+    """v1 did not ask."""
+    return {**data, "side_effect_free": False}
 
 
 ModelEvent = (
@@ -106,6 +123,7 @@ ModelEvent = (
     | PromotionResumed
     | PromotionVerifying
     | StepStarted
+    | StepApplied
     | StepCompleted
     | AnalysisRecorded
     | RollbackTriggered
@@ -128,4 +146,10 @@ ModelEvent = (
     | TargetApplied
     | TargetFailed
     | TargetErrored
+    | DriftDetected
+    | DriftCorrected
+    | DriftAccepted
+    | ExperimentStarted
+    | ExperimentConcluded
+    | ExperimentInvalidated
 )

@@ -5,6 +5,7 @@ from enum import StrEnum
 from pydantic import Field
 
 from rollbook.catalogue.parts import GateStatus, Part, PromotionKind
+from rollbook.catalogue.rollout import Rollout
 from rollbook.event import Data, Event, upcasts
 from rollbook.names import (
     BundleId,
@@ -19,6 +20,7 @@ from rollbook.names import (
     PromotionId,
     Prose,
     Reason,
+    RoleName,
     StageName,
     TargetName,
     Version,
@@ -140,7 +142,7 @@ class Deadlines(Part):
     end_by: Instant
 
 
-class PromotionDispatched(Event, recorded_as="promotion.dispatched", schema_version=2):
+class PromotionDispatched(Event, recorded_as="promotion.dispatched", schema_version=3):
     """The slot was free and every gate open, or waived, at this very moment."""
 
     promotion: PromotionId
@@ -158,6 +160,8 @@ class PromotionDispatched(Event, recorded_as="promotion.dispatched", schema_vers
     """None: nothing is deployed, or recorded before there were deadlines."""
     wake_at: Instant | None
     """When a window next opens or shuts over a change under way."""
+    rollout: Rollout | None
+    """None: nothing is deployed, or recorded before there were plans."""
 
 
 @upcasts(PromotionDispatched, from_version=1)
@@ -165,6 +169,12 @@ def _had_no_deadlines(data: Data) -> Data:
     """v1 knew neither modes nor deadlines, and did not say what it had seen."""
     unknown = dict.fromkeys(("policy_digest", "seen", "deadlines", "wake_at"))
     return {**data, **unknown, "warnings": []}
+
+
+@upcasts(PromotionDispatched, from_version=2)
+def _every_target_at_once(data: Data) -> Data:
+    """v2 knew one step for all targets, and recorded no plan."""
+    return {**data, "rollout": None}
 
 
 class PromotionRebound(Event, recorded_as="promotion.rebound"):
@@ -201,9 +211,11 @@ class PauseCause(StrEnum):
     FREEZE = "freeze"
     WINDOW = "window"
     UNKNOWN = "unknown"
+    STEP = "step"
+    """The plan says that a person looks before it goes on."""
 
 
-class PromotionPaused(Event, recorded_as="promotion.paused"):
+class PromotionPaused(Event, recorded_as="promotion.paused", schema_version=2):
     """A change that is under way stands still; the targets keep what they serve."""
 
     promotion: PromotionId
@@ -212,6 +224,14 @@ class PromotionPaused(Event, recorded_as="promotion.paused"):
     inputs: tuple[EventId, ...]
     wake_at: Instant | None
     """When time alone may let it go on."""
+    role: RoleName | None
+    """Who alone may let it go on, where the plan names a role."""
+
+
+@upcasts(PromotionPaused, from_version=1)
+def _anybody_could_resume(data: Data) -> Data:
+    """v1 knew no pauses of a plan."""
+    return {**data, "role": None}
 
 
 class PromotionResumed(Event, recorded_as="promotion.resumed"):
@@ -235,7 +255,7 @@ class PromotionVerifying(Event, recorded_as="promotion.verifying"):
     bake_until: Instant
 
 
-class StepStarted(Event, recorded_as="step.started"):
+class StepStarted(Event, recorded_as="step.started", schema_version=2):
     """One step of the roll-out begins."""
 
     promotion: PromotionId
@@ -243,10 +263,27 @@ class StepStarted(Event, recorded_as="step.started"):
     step: Count
     weight: Count
     targets: tuple[TargetName, ...]
+    step_by: Instant | None
+    """Until when enough targets must have applied it; None: the dispatch says so."""
+
+
+@upcasts(StepStarted, from_version=1)
+def _it_was_the_only_step(data: Data) -> Data:
+    """v1 knew one step, whose deadline the dispatch names."""
+    return {**data, "step_by": None}
+
+
+class StepApplied(Event, recorded_as="step.applied"):
+    """As many targets as the step needs run it; now it has to prove itself."""
+
+    promotion: PromotionId
+    wave: Count
+    step: Count
+    bake_until: Instant
 
 
 class StepCompleted(Event, recorded_as="step.completed"):
-    """As many targets as the step needs have applied it."""
+    """The step is over: enough targets run it, and it proved itself."""
 
     promotion: PromotionId
     wave: Count

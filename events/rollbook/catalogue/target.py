@@ -1,13 +1,16 @@
 """What agents report of a target."""
 
+from rollbook.catalogue.lane import DriftPolicy
 from rollbook.catalogue.parts import Part
 from rollbook.event import Event
 from rollbook.names import (
     Count,
     Digest,
+    EventId,
     Instant,
     Line,
     PromotionId,
+    Reason,
     StageName,
     TargetName,
     Uri,
@@ -57,3 +60,26 @@ class TargetErrored(Event, recorded_as="target.errored"):
     report: Report
     reason_code: Line
     log_uri: Uri | None
+
+
+class DriftDetected(Event, recorded_as="drift.detected"):
+    """A target runs something else than is desired; the event's id is the drift's."""
+
+    report: Report
+    policy: DriftPolicy
+
+
+class DriftCorrected(Event, recorded_as="drift.corrected"):
+    """A target runs what is desired again."""
+
+    report: Report
+    drift: EventId
+
+
+class DriftAccepted(Event, recorded_as="drift.accepted"):
+    """A person knows of it and lets the lane move on; the drift itself stays."""
+
+    stage: StageName
+    target: TargetName
+    drift: EventId
+    reason: Reason

@@ -36,6 +36,8 @@ class LeaseRequest(_Wire):
 
     stage: StageName
     target: TargetName
+    session: Line = "-"
+    """One process of the agent, from its start to its end."""
 
 
 class Lease(_Wire):
@@ -43,6 +45,10 @@ class Lease(_Wire):
 
     status: Literal["lease"] = "lease"
     keys: dict[str, Count] = Field(default_factory=dict)
+    is_drained: bool = False
+    """Whether the agent should keep what it serves and begin nothing."""
+    renew_seconds: float = 15.0
+    """Ask again after so long: three times as long without a word means lost."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +60,14 @@ class Target:
     model: ModelName
 
 
-def key_of(target: Target) -> str:
-    """Spell a target's key; nats-py refuses `%` in keys, so `=` stands for it."""
+def key_of(target: Target, lane: StageName | None = None) -> str:
+    """Spell a target's key; nats-py refuses `%` in keys, so `=` stands for it.
+
+    `lane` is the stage of a lane that runs beside the target's own: its key lies under
+    the target too, where the target's agent may read it.
+    """
     aggregate = subjects.model(target.model).removeprefix("model.")
-    place = f"{subjects.token(target.stage)}.{subjects.token(target.target)}"
-    return f"{place}.{aggregate}".replace("%", "=")
+    tokens = [subjects.token(target.stage), subjects.token(target.target), aggregate]
+    if lane is not None and lane != target.stage:
+        tokens.append(subjects.token(lane))
+    return ".".join(tokens).replace("%", "=")

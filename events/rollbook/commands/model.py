@@ -28,7 +28,7 @@ from rollbook.commands.promotion import (
     RequestRollback,
     ResumePromotion,
 )
-from rollbook.commands.target import ReportTarget
+from rollbook.commands.target import AcceptDrift, ReportTarget
 from rollbook.commands.version import (
     AmendVersion,
     DeprecateVersion,
@@ -50,6 +50,8 @@ class RegisterModel(ModelScoped):
     tier: Line | None = None
     description: Prose | None = None
     labels: Tags = Field(default_factory=dict)
+    side_effect_free: bool = False
+    """Whether it may be asked for nothing: a shadow gets copies of requests."""
 
 
 ModelCommand = Annotated[
@@ -84,6 +86,7 @@ ModelCommand = Annotated[
     | WithdrawVote
     | PlaceHold
     | ReleaseHold
-    | ReportTarget,
+    | ReportTarget
+    | AcceptDrift,
     Field(discriminator="command"),
 ]

@@ -107,6 +107,7 @@ class ResumePromotion(ModelScoped):
 
     command: Literal["ResumePromotion"] = "ResumePromotion"
     promotion: PromotionId
+    wave: Count = 0
     step: Count = 0
     accept: tuple[Line, ...] = ()
     """Metrics that are accepted as they are."""

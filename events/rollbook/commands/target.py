@@ -5,7 +5,7 @@ from typing import Literal
 
 from rollbook.catalogue.target import Report
 from rollbook.commands.command import ModelScoped
-from rollbook.names import Line, Uri
+from rollbook.names import Line, Reason, StageName, TargetName, Uri
 
 
 class ReportedState(StrEnum):
@@ -14,6 +14,10 @@ class ReportedState(StrEnum):
     ACKNOWLEDGED = "acknowledged"
     APPLIED = "applied"
     UNAPPLIED = "unapplied"
+    DRIFTED = "drifted"
+    """It runs something else, and no change is under way."""
+    CONVERGED = "converged"
+    """What had drifted runs again as desired."""
 
 
 class ReportTarget(ModelScoped):
@@ -28,3 +32,12 @@ class ReportTarget(ModelScoped):
     report: Report
     reason_code: Line | None = None
     log_uri: Uri | None = None
+
+
+class AcceptDrift(ModelScoped):
+    """Say that a target may run something else for now, and let the lane move on."""
+
+    command: Literal["AcceptDrift"] = "AcceptDrift"
+    stage: StageName
+    target: TargetName
+    reason: Reason

@@ -20,6 +20,13 @@ from rollbook.commands.bundle import (
 )
 from rollbook.commands.calendar import DeclareFreeze, LiftFreeze
 from rollbook.commands.explain import Explain
+from rollbook.commands.fleet import (
+    DrainAgent,
+    EnrolAgent,
+    MarkAgent,
+    RevokeAgent,
+    UndrainAgent,
+)
 from rollbook.commands.model import ModelCommand
 from rollbook.commands.policy import (
     ActivatePolicy,
@@ -48,6 +55,11 @@ AnyCommand = Annotated[
     | SettleBundle
     | CancelBundle
     | RollBackBundle
+    | EnrolAgent
+    | RevokeAgent
+    | DrainAgent
+    | UndrainAgent
+    | MarkAgent
     | Explain,
     Field(discriminator="command"),
 ]

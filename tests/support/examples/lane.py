@@ -2,16 +2,28 @@
 
 from typing import Final
 
+from rollbook.catalogue.experiment import (
+    Beside,
+    ExperimentConcluded,
+    ExperimentInvalidated,
+    ExperimentStarted,
+    Winner,
+)
 from rollbook.catalogue.lane import (
     DesiredSet,
+    DriftPolicy,
     LaneHeld,
     LaneReleased,
     SlotReleased,
     SlotTaken,
     StableAdvanced,
+    Traffic,
 )
 from rollbook.catalogue.parts import PromotionKind
 from rollbook.catalogue.target import (
+    DriftAccepted,
+    DriftCorrected,
+    DriftDetected,
     Report,
     TargetAcknowledged,
     TargetApplied,
@@ -19,15 +31,17 @@ from rollbook.catalogue.target import (
     TargetFailed,
 )
 from rollbook.event import Event
-from rollbook.names import PromotionId
+from rollbook.names import PromotionId, StageName
 from tests.support.examples.parts import (
     BECAUSE,
     BEFORE,
     DEFAULT,
     LATER,
     NOON,
+    ONE,
     PRODUCTION,
     PROMOTION,
+    STAGING,
     TWO,
     VARIANT,
     digest,
@@ -58,6 +72,12 @@ EXAMPLES: Final[tuple[Event, ...]] = (
         variants={"main": VARIANT},
         targets={DEFAULT: {"main": 100}},
         previous=BEFORE,
+        wave=1,
+        step=2,
+        split_key="header:x-customer",
+        drift=DriftPolicy.REQUIRE_ACCEPTANCE,
+        beside=STAGING,
+        traffic=Traffic.WHOLE,
     ),
     StableAdvanced(stage=PRODUCTION, version=TWO, promotion=PROMOTION, depth=2),
     LaneHeld(
@@ -72,4 +92,35 @@ EXAMPLES: Final[tuple[Event, ...]] = (
         log_uri="https://logs.example.com/agent/12",
     ),
     TargetErrored(report=REPORT, reason_code="artifact-unreachable", log_uri=None),
+    DriftDetected(report=REPORT, policy=DriftPolicy.ALERT),
+    DriftCorrected(report=REPORT, drift=event_id(61)),
+    DriftAccepted(stage=PRODUCTION, target=DEFAULT, drift=event_id(61), reason=BECAUSE),
+    ExperimentStarted(
+        promotion=PROMOTION,
+        stage=StageName("shadow"),
+        parent=PRODUCTION,
+        beside=Beside.CHALLENGER,
+        candidate=TWO,
+        champion=ONE,
+        share=10,
+        split_key="header:x-customer",
+        metric="conversion",
+        min_samples=50_000,
+        ends_at=LATER,
+    ),
+    ExperimentConcluded(
+        promotion=PROMOTION,
+        stage=StageName("shadow"),
+        winner=Winner.CHALLENGER,
+        samples=61_200,
+        summary={"candidate": {"conversion": 0.041}, "champion": {"conversion": 0.039}},
+        evidence=event_id(62),
+        cause="samples",
+    ),
+    ExperimentInvalidated(
+        promotion=PROMOTION,
+        stage=StageName("shadow"),
+        cause="the champion changed",
+        inputs=(event_id(63),),
+    ),
 )

@@ -44,6 +44,7 @@ EXAMPLES: Final[tuple[Event, ...]] = (
         tier="high",
         description="Scores payments.",
         labels={"area": "payments"},
+        side_effect_free=True,
     ),
     VersionRegistered(
         version=TWO,

@@ -31,12 +31,21 @@ from rollbook.catalogue.promotion import (
     RollbackTriggered,
     Seen,
     Skipped,
+    StepApplied,
     StepCompleted,
     StepStarted,
     Voter,
 )
+from rollbook.catalogue.rollout import Measure, PlannedStep, Rollout, Wave
 from rollbook.event import Event
-from rollbook.names import BundleId, GateName, PromotionId, TargetName, Version
+from rollbook.names import (
+    BundleId,
+    GateName,
+    PromotionId,
+    RoleName,
+    TargetName,
+    Version,
+)
 from tests.support.examples.parts import (
     BECAUSE,
     DEFAULT,
@@ -137,10 +146,39 @@ _ASKED: Final[tuple[Event, ...]] = (
             end_by=LATER,
         ),
         wake_at=LATER,
+        rollout=Rollout(
+            waves=(
+                Wave(targets=(DEFAULT,), needed=1),
+                Wave(targets=(TargetName("eu-2"), TargetName("us-1")), needed=1),
+            ),
+            steps=(
+                PlannedStep(weight=5, bake_ms=1_800_000, pause=None),
+                PlannedStep(weight=5, bake_ms=0, pause=RoleName("model-owner")),
+                PlannedStep(weight=100, bake_ms=0, pause=None),
+            ),
+            split_key="header:x-customer",
+            measures=(
+                Measure(
+                    metric="error_rate",
+                    query="rate(errors[5m])",
+                    samples_query=None,
+                    every_ms=60_000,
+                ),
+            ),
+            drained=(TargetName("us-1"),),
+        ),
     ),
 )
 _UNDERWAY: Final[tuple[Event, ...]] = (
-    StepStarted(promotion=PROMOTION, wave=0, step=0, weight=100, targets=(DEFAULT,)),
+    StepStarted(
+        promotion=PROMOTION,
+        wave=1,
+        step=2,
+        weight=25,
+        targets=(DEFAULT,),
+        step_by=LATER,
+    ),
+    StepApplied(promotion=PROMOTION, wave=1, step=2, bake_until=LATER),
     StepCompleted(
         promotion=PROMOTION, wave=0, step=0, stragglers=(TargetName("eu-2"),)
     ),
@@ -160,6 +198,7 @@ _UNDERWAY: Final[tuple[Event, ...]] = (
         reason="window office is shut",
         inputs=(event_id(80),),
         wake_at=LATER,
+        role=RoleName("model-owner"),
     ),
     PromotionResumed(
         promotion=PROMOTION,

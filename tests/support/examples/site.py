@@ -23,6 +23,14 @@ from rollbook.catalogue.calendar import (
     InFlight,
     Lanes,
 )
+from rollbook.catalogue.fleet import (
+    AgentDrained,
+    AgentEnrolled,
+    AgentLost,
+    AgentRecovered,
+    AgentRevoked,
+    AgentUndrained,
+)
 from rollbook.catalogue.keys import LedgerOpened, PublicKey
 from rollbook.catalogue.parts import PromotionKind
 from rollbook.catalogue.policy import (
@@ -35,6 +43,7 @@ from rollbook.catalogue.policy import (
 )
 from rollbook.event import Event
 from rollbook.names import (
+    AgentName,
     BundleId,
     KeyId,
     ModelName,
@@ -84,6 +93,7 @@ DOCUMENT: Final[dict[str, Any]] = {
     },
 }
 BUNDLE: Final = BundleId(5)
+AGENT: Final = AgentName("agent-production-default")
 MEMBERS: Final = (
     Member(model=SCORER, version=TWO, promotion=PROMOTION),
     Member(model=ModelName("churn"), version=ONE, promotion=PromotionId(3)),
@@ -109,6 +119,19 @@ _ACCESS: Final[tuple[Event, ...]] = (
     ),
     TokenRevoked(token=TokenId("aaaqeayeaudaocaj"), reason=BECAUSE),
     IdentityLinked(principals=(REVIEWER, Principal("prn:" + "d" * 13)), reason=BECAUSE),
+)
+_FLEET: Final[tuple[Event, ...]] = (
+    AgentEnrolled(
+        agent=AGENT,
+        place=Place(stage=PRODUCTION, target=DEFAULT),
+        public_key="U" + "A" * 55,
+        token=TokenId("aaaqeayeaudaocaj"),
+    ),
+    AgentRevoked(agent=AGENT, reason=BECAUSE),
+    AgentDrained(agent=AGENT, reason=BECAUSE),
+    AgentUndrained(agent=AGENT, reason=BECAUSE),
+    AgentLost(agent=AGENT, session="4f2a", last_heard_at=NOON),
+    AgentRecovered(agent=AGENT, session="9c01"),
 )
 _RULES: Final[tuple[Event, ...]] = (
     PolicyProposed(
@@ -162,4 +185,4 @@ _BUNDLES: Final[tuple[Event, ...]] = (
     BundleRolledBack(bundle=BUNDLE, rollbacks=BACK, reason=BECAUSE),
 )
 
-EXAMPLES: Final = (*_ACCESS, *_RULES, *_BUNDLES)
+EXAMPLES: Final = (*_ACCESS, *_FLEET, *_RULES, *_BUNDLES)
