@@ -141,6 +141,16 @@ class Stay:
 
 
 @dataclass(frozen=True, slots=True)
+class Drifted:
+    """A target that runs something else; `id` is the event that told of it."""
+
+    target: TargetName
+    id: EventId
+    since: datetime
+    is_accepted: bool
+
+
+@dataclass(frozen=True, slots=True)
 class LaneNow:
     """The lane that would change."""
 
@@ -151,15 +161,30 @@ class LaneNow:
     hold: Hold | None
     dispatched_at: tuple[datetime, ...] = ()
     """When forward promotions were dispatched into it, oldest first."""
+    drifts: tuple[Drifted, ...] = ()
+    """What has not converged since, by the targets' names."""
 
 
 @dataclass(frozen=True, slots=True)
 class Champion:
-    """The stable version of the lane, which the asked-for version would replace."""
+    """The stable version, which the asked-for one would replace or run beside."""
 
     version: Version
     label: str | None
     records: tuple[Record, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Parent:
+    """The lane beside which the version would run, on the targets of that one."""
+
+    stage: StageName
+    slot: PromotionId | None
+    stable: Version | None
+    is_settled: bool
+    """Whether every target there should run its stable version, and nothing else."""
+    is_crowded: bool
+    """Whether the stable version would have nothing left to answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,6 +248,11 @@ class Facts:
     persons: Mapping[Principal, Principal] = field(default_factory=dict)
     """One name for each person with several principals."""
     champion: Champion | None = None
+    """Where the version would run beside another, the stable one of that lane."""
+    parent: Parent | None = None
+    """None: the version would replace what runs."""
+    incomparable: Mapping[StageName, StageName] = field(default_factory=dict)
+    """Stages beside one where nothing else is stable, and the name of that one."""
     stays: Mapping[StageName, Sequence[Stay]] = field(default_factory=dict)
     """By stage, what was stable there from when to when, oldest first."""
     freezes: tuple[Freeze, ...] = ()

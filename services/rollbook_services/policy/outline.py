@@ -11,6 +11,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from rollbook_services.policy.fault import choice
+from rollbook_services.policy.shape import Expected
 
 _PLAIN: Final = {
     bool: "true or false",
@@ -46,6 +47,7 @@ class Place:
     def expected(self) -> str:
         """Say what should stand here."""
         kinds = [_PLAIN[kind] for kind in self.kinds if kind in _PLAIN]
+        kinds += [kind.what for kind in self.kinds if isinstance(kind, Expected)]
         kinds += ["settings under keys"] * bool(self.shapes)
         origins = [get_origin(kind) for kind in self.kinds]
         kinds += ["a list"] * (tuple in origins)
@@ -57,7 +59,7 @@ class Place:
         """Go on to what stands under a key."""
         path = f"{self.path}.{key}" if self.path else key
         fields = (_fields(shape).get(key) for shape in self.shapes)
-        kinds = [kind for each in fields if each for kind in _kinds(each.annotation)]
+        kinds = [kind for each in fields if each for kind in _kinds_of(each)]
         return Place(path, tuple(kinds))
 
     def at(self, index: int) -> "Place":
@@ -110,13 +112,22 @@ def _words(kind: Any) -> Iterable[object]:
     return get_args(kind) if get_origin(kind) is Literal else ()
 
 
+def _kinds_of(field: FieldInfo) -> Iterable[Any]:
+    return _told(field.metadata) or _kinds(field.annotation)
+
+
+def _told(marks: Iterable[object]) -> list[Expected]:
+    return [mark for mark in marks if isinstance(mark, Expected)]
+
+
 def _kinds(annotation: Any) -> Iterator[Any]:
     """Unwrap names, constraints and unions."""
     while isinstance(annotation, NewType):
         annotation = annotation.__supertype__
     origin = get_origin(annotation)
     if origin is Annotated:
-        yield from _kinds(get_args(annotation)[0])
+        inside, *marks = get_args(annotation)
+        yield from _told(marks) or _kinds(inside)
     elif origin in (Union, UnionType):
         for each in get_args(annotation):
             yield from _kinds(each)

@@ -1,6 +1,7 @@
 """Which shapes does a policy file share: its strictness, its durations, its words?"""
 
 import re
+from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
 from typing import Annotated, Final
@@ -19,6 +20,13 @@ class Shape(BaseModel):
     model_config = ConfigDict(
         frozen=True, extra="forbid", use_attribute_docstrings=True
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """What should stand at a place, where its type says too little."""
+
+    what: str
 
 
 def read_duration(written: object) -> object:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from enum import StrEnum
 from functools import cached_property, reduce
 from operator import or_
 from typing import TYPE_CHECKING, Annotated, Final, Literal
@@ -10,9 +11,9 @@ from pydantic import Field
 
 from rollbook import canonical
 from rollbook.catalogue.calendar import InFlight
+from rollbook.catalogue.lane import DriftPolicy
 from rollbook.catalogue.parts import PromotionKind
 from rollbook.names import (
-    Count,
     Digest,
     GateName,
     Line,
@@ -24,6 +25,7 @@ from rollbook_services.policy import gates
 from rollbook_services.policy.gate import Gate, declared
 from rollbook_services.policy.gates.approvals import Approvals
 from rollbook_services.policy.gates.artifact import Artifact
+from rollbook_services.policy.gates.drift import DriftGate
 from rollbook_services.policy.gates.freeze import FreezeGate
 from rollbook_services.policy.gates.hold import HoldGate
 from rollbook_services.policy.gates.lane import Lane
@@ -38,6 +40,7 @@ from rollbook_services.policy.shape import (
     Queue,
     Shape,
 )
+from rollbook_services.policy.strategy import Strategy
 from rollbook_services.policy.window import Window
 
 gates.load()
@@ -45,7 +48,7 @@ gates.load()
 # The order in which people read them: what the facts say, then people, then time.
 _ORDER: Final = ("evidence", "attestation", "soak", "approvals", "rate")
 _ALWAYS_ON: Final = ("artifact", "quarantine", "predecessor", "windows", "freeze")
-NOT_WRITTEN: Final = frozenset({*_ALWAYS_ON, "hold", "lane"})
+NOT_WRITTEN: Final = frozenset({*_ALWAYS_ON, "drift", "hold", "lane"})
 if TYPE_CHECKING:
     WrittenGate = Gate
 else:
@@ -64,41 +67,33 @@ class After(Shape):
     """Whether it has to run there now."""
 
 
-class Analysis(Shape):
-    """What a version has to prove while it is verified."""
-
-    metric: GateName
-    expr: Annotated[str, Field(max_length=1024)]
-    """CEL over `value`, `champion` and `samples`."""
-    min_samples: Count = 0
-    failure_limit: Annotated[int, Field(ge=1, le=100)] = 1
-    """After so many bad records in a row the version has failed."""
-    on_missing: Literal["pause", "fail"]
-    mode: Mode | None = None
-
-
-class AllAtOnce(Shape):
-    """Every target changes at once."""
-
-    bake: Duration = timedelta(0)
-    """How long the version has to prove itself once it runs."""
-    min_success: Literal["all"] | Annotated[int, Field(ge=1)] = "all"
-    """How many targets must apply it; the others catch up."""
-    analysis: tuple[Analysis, ...] = ()
-
-
-class Strategy(Shape):
-    """How a version comes onto the targets."""
-
-    all_at_once: AllAtOnce = AllAtOnce()
-
-
 class Allowed(Shape):
     """How long a change that is under way may take, all pauses included in `total`."""
 
     ack: Duration = timedelta(minutes=5)
     step: Duration = timedelta(hours=4)
     total: Duration = timedelta(hours=96)
+
+
+class Profile(StrEnum):
+    """How a rollback comes onto the targets."""
+
+    FAST = "fast"
+    """All targets at once, and nothing is proved again."""
+    SAME = "same"
+    """By the stage's own waves and steps."""
+
+
+def _is_fast(profile: object) -> bool:
+    return profile == Profile.FAST
+
+
+def _is_none(value: object) -> bool:
+    return value is None
+
+
+def _is_alert(drift: object) -> bool:
+    return drift == DriftPolicy.ALERT
 
 
 class RollbackRule(Shape):
@@ -108,6 +103,7 @@ class RollbackRule(Shape):
     gates: tuple[GateName, ...] = ()
     """Gates that a rollback has to pass too; none of them by default."""
     after_success: Literal["alert"] = "alert"
+    profile: Annotated[Profile, Field(exclude_if=_is_fast)] = Profile.FAST
 
 
 class BreakGlass(Shape):
@@ -157,6 +153,11 @@ class Stage(Shape):
     queue: Queue = Queue.LATEST
     on_rebase: OnRebase = OnRebase.END
     separation_of_duties: SeparationOfDuties = SeparationOfDuties()
+    # Left out of the digest while nobody writes them: votes outlive new keys.
+    beside: Annotated[StageName | None, Field(exclude_if=_is_none)] = None
+    """The stage on whose targets its versions run, beside what runs there."""
+    drift: Annotated[DriftPolicy, Field(exclude_if=_is_alert)] = DriftPolicy.ALERT
+    """What becomes of a target that runs something else than is desired."""
 
     @cached_property
     def digest(self) -> Digest:
@@ -202,6 +203,8 @@ class Stage(Shape):
                 yield from self._of_time()
             yield from (each for each in self.gates if each.kind == kind)
         yield from (each for each in self.gates if each.kind not in _ORDER)
+        if self.drift is DriftPolicy.REQUIRE_ACCEPTANCE:
+            yield DriftGate()
         yield from (HoldGate(), Lane())
 
     def _of_time(self) -> Iterator[Gate]:

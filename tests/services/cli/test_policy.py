@@ -168,7 +168,7 @@ def test_rules_are_told_in_plain_sentences(alone: Path, capsys: Captured) -> Non
         "every Monday, Tuesday, Wednesday and Thursday from 09:00 for 7h",
         "never within year-end: every year from 18 December 00:00 for 7d",
         "how often at most 1 in 4h",
-        "error_rate: value < 0.01, of 2000 samples or more; 2 bad records in a row",
+        "error_rate: value < 0.01, of 2000 samples or more 2 bad records in a row",
         "taken back by itself once it has failed, or when a person asks for it",
         "sev1: incident-commander with a second person may waive soak, windows",
         "if that is late, head-of-risk has to agree to the next",

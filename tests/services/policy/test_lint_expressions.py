@@ -1,8 +1,22 @@
 """Expressions read what is there to be read."""
 
+import pytest
+
 from rollbook.names import EvidenceKind
+from rollbook_services.policy.lint.expressions import written
 from rollbook_services.policy.lint.known import Known
-from tests.services.policy.written import errors, evidence, sign_off, stage, warnings
+from rollbook_services.policy.lint.places import stages
+from tests.services.policy.written import (
+    analysis,
+    canary,
+    challenger,
+    errors,
+    evidence,
+    policy,
+    sign_off,
+    stage,
+    warnings,
+)
 
 
 def test_an_expression_of_evidence_reads_the_record() -> None:
@@ -20,15 +34,57 @@ def test_a_gate_applies_whatever_was_measured() -> None:
     assert "metrics" in fault
 
 
-def test_an_analysis_reads_its_value() -> None:
+@pytest.mark.parametrize("name", ["all_at_once", "canary"])
+def test_an_analysis_reads_its_value(name: str) -> None:
     def analysing(expr: str) -> list[str]:
-        analysis = {"metric": "errors", "expr": expr, "on_missing": "pause"}
-        return errors(stage(strategy={"all_at_once": {"analysis": [analysis]}}))
+        rules = [analysis(expr=expr)]
+        strategy = {"all_at_once": {"analysis": rules}}
+        if name == "canary":
+            strategy = canary(analysis=rules)
+        return errors(stage(targets=["eu"], strategy=strategy))
 
     assert analysing("value < champion * 1.2") == []
+    path = f"spec.stages[0].strategy.{name}.analysis[0].expr: "
     (fault,) = analysing("metrics.errors < 0.1")
-    path = "spec.stages[0].strategy.all_at_once.analysis[0].expr: "
     assert fault.startswith(path)
+    (fault,) = analysing("value - 1 < 0.0")
+    assert fault.startswith(path)
+    assert "write 1.0" in fault
+
+
+def test_an_experiment_ends_by_what_it_measures() -> None:
+    def ending(expr: str) -> list[str]:
+        strategy = challenger(stop={"after": "2d", "or_when": expr})
+        side = stage("side", beside="prod", strategy=strategy)
+        return errors(stage(targets=["eu"]), side)
+
+    assert ending("samples > 1000.0 && value > champion") == []
+    path = "spec.stages[1].strategy.challenger.stop.or_when: "
+    for wrong in ("sample > 1000.0", "value", "samples + 1 > 2.0"):
+        (fault,) = ending(wrong)
+        assert fault.startswith(path), fault
+
+
+def test_every_expression_is_timed() -> None:
+    rules = policy(
+        stage(
+            targets=["eu"],
+            gates=[evidence(expr="metrics.auc > 0.5", when="champion.exists")],
+            strategy=canary(analysis=[analysis()]),
+        ),
+        stage(
+            "side",
+            beside="prod",
+            strategy=challenger(stop={"after": "2d", "or_when": "value > 0.5"}),
+        ),
+    )
+    found = [text for at in stages(rules) for _, text, _ in written(*at)]
+    assert found == [
+        "champion.exists",
+        "metrics.auc > 0.5",
+        "value < 0.1",
+        "value > 0.5",
+    ]
 
 
 def test_all_that_is_wrong_with_an_expression_is_told() -> None:

@@ -4,7 +4,16 @@ from typing import Any
 
 import pytest
 
-from tests.services.policy.written import errors, evidence, glass, soak, stage
+from tests.services.policy.written import (
+    canary,
+    challenger,
+    errors,
+    evidence,
+    glass,
+    shadow,
+    soak,
+    stage,
+)
 
 
 def after_a_soak(**said: Any) -> list[str]:
@@ -45,16 +54,87 @@ def test_evidence_outlives_the_soak() -> None:
     ]
 
 
-def test_a_change_may_take_a_step_and_its_bake() -> None:
-    def total(of: str) -> list[str]:
-        bake = {"all_at_once": {"bake": "24h"}}
-        return errors(stage(strategy=bake, deadlines={"step": "4h", "total": of}))
+def in_total(of: str, strategy: dict[str, Any]) -> list[str]:
+    """Write a stage that has so long, and a step of four hours."""
+    deadlines = {"step": "4h", "total": of}
+    found = errors(stage(targets=["eu", "us"], strategy=strategy, deadlines=deadlines))
+    return [each.removeprefix("spec.stages[0].deadlines.total: ") for each in found]
 
-    assert total("28h") == []
-    assert total("27h") == [
-        "spec.stages[0].deadlines.total: 1d3h in total end before a step of 4h and a "
-        "bake of 1d can; write 1d4h or more, or shorten the two"
+
+def test_a_change_may_take_a_step_and_its_bake() -> None:
+    bake = {"all_at_once": {"bake": "24h"}}
+    assert in_total("28h", bake) == []
+    assert in_total("27h", bake) == [
+        "1d3h in total end before a step of 4h and a bake of 1d can; "
+        "write 1d4h or more, or shorten the two"
     ]
+
+
+def test_a_change_may_take_the_bakes_of_all_its_waves() -> None:
+    steps: list[dict[str, Any]] = [{"weight": 5, "bake": "1h"}, {"pause": "owner"}]
+    together = canary(*steps, {"weight": 100, "bake": "5h"})
+    assert in_total("10h", together) == []
+    assert in_total("9h59m", together) == [
+        "9h59m in total end before a step of 4h and bakes of 6h can; "
+        "write 10h or more, or shorten the two"
+    ]
+    waves = [["eu"], ["us"]]
+    in_waves = canary(*steps, {"weight": 100, "bake": "5h"}, waves=waves)
+    assert in_total("16h", in_waves) == []
+    assert in_total("10h", in_waves) == [
+        "10h in total end before a step of 4h and bakes of 12h in 2 waves can; "
+        "write 16h or more, or shorten the two"
+    ]
+
+
+@pytest.mark.parametrize("strategy", [shadow(duration="72h"), challenger("3d")])
+def test_what_runs_beside_another_may_run_as_long_as_it_says(
+    strategy: dict[str, Any],
+) -> None:
+    def total(of: str) -> list[str]:
+        deadlines = {"step": "4h", "total": of}
+        side = stage("side", beside="prod", strategy=strategy, deadlines=deadlines)
+        return errors(stage(targets=["eu"]), side)
+
+    assert total("76h") == []
+    assert total("75h") == [
+        "spec.stages[1].deadlines.total: 3d3h in total end before a step of 4h and 3d "
+        "beside `prod` can; write 3d4h or more, or shorten the two"
+    ]
+
+
+def test_a_promotion_outlives_what_it_comes_after() -> None:
+    long = {"deadlines": {"total": "99d"}, "beside": "prod"}
+    two = stage("two", strategy=shadow(duration="2d"), **long)
+    three = stage("three", strategy=challenger("3d"), **long)
+    live = stage("live", targets=["eu"])
+
+    def expiring(length: str, *after: str, **said: Any) -> list[str]:
+        after_those = {"stages": list(after), **said}
+        prod = stage(targets=["eu"], after=after_those, expires_after=length)
+        return errors(live, two, three, prod)
+
+    said = "a promotion expires before a stage it comes after ends its"
+    path = "spec.stages[3].expires_after"
+    assert expiring("2d", "two") == []
+    assert expiring("47h", "two") == [f"{path}: {said} 2d; write 2d or more"]
+    assert expiring("3d", "two", "three", "live") == []
+    assert expiring("71h", "two", "three", "live") == [
+        f"{path}: {said} 3d; write 3d or more"
+    ]
+    assert expiring("2d", "two", "three", mode="any") == []
+    assert expiring("47h", "two", "three", mode="any") == [
+        f"{path}: {said} 2d; write 2d or more"
+    ]
+    assert expiring("1h", "two", "live", mode="any") == []
+    assert expiring("1h", "live") == []
+
+
+def test_what_expires_too_early_is_at_fault_where_it_is_written() -> None:
+    side = stage("side", beside="prod", strategy=shadow(duration="2d"))
+    prod = stage(targets=["eu"], after={"stages": ["side"]})
+    (fault,) = errors(side, prod, defaults={"expires_after": "1d"})
+    assert fault.startswith("spec.defaults.expires_after: a promotion expires before")
 
 
 def test_no_more_targets_have_to_succeed_than_there_are() -> None:
@@ -66,6 +146,22 @@ def test_no_more_targets_have_to_succeed_than_there_are() -> None:
     assert needing(3) == [
         "spec.stages[0].strategy.all_at_once.min_success: 3 targets have to succeed, "
         "and the stage has 2; write `all`, or name more targets"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("strategy", "path"),
+    [
+        (shadow(duration="0s"), "shadow.duration"),
+        (challenger("0s"), "challenger.stop.after"),
+    ],
+)
+def test_what_runs_beside_another_runs_for_a_while(
+    strategy: dict[str, Any], path: str
+) -> None:
+    side = stage("side", beside="prod", strategy=strategy)
+    assert errors(stage(targets=["eu"]), side) == [
+        f"spec.stages[1].strategy.{path}: it is over when it begins; write more than 0s"
     ]
 
 

@@ -1,9 +1,12 @@
 """Every name is given once, and every reference names something."""
 
+from typing import Any
+
 import pytest
 
 from tests.services.policy.written import (
     errors,
+    evidence,
     glass,
     sign_off,
     soak,
@@ -35,6 +38,22 @@ def test_no_gate_is_named_like_one_that_is_always_there(id_: str) -> None:
     assert errors(stage(gates=[sign_off(id=id_)])) == [
         f"spec.stages[0].gates[0].id: `{id_}` is the id of a gate that each stage has "
         "by itself; give it another id"
+    ]
+
+
+def test_a_gate_may_be_named_like_one_that_is_not_there() -> None:
+    gates = [evidence(id="drift")]
+    back = {"gates": ["drift"]}
+    assert errors(stage(targets=["eu"], gates=gates, rollback=back)) == []
+    accepts: dict[str, Any] = {"targets": ["eu"], "drift": "require_acceptance"}
+    assert errors(stage(gates=gates, **accepts)) == [
+        "spec.stages[0].gates[0].id: `drift` is the id of a gate that each stage has "
+        "by itself; give it another id"
+    ]
+    assert errors(stage(rollback=back, **accepts)) == []
+    assert errors(stage(targets=["eu"], rollback={"gates": ["drift", "freeze"]})) == [
+        "spec.stages[0].rollback.gates[0]: there is no gate `drift` that a rollback "
+        "could pass; write `freeze`, `hold`, `predecessor` or `windows`"
     ]
 
 

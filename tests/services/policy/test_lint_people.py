@@ -9,7 +9,14 @@ from hypothesis import strategies as st
 from rollbook.names import Principal, RoleName
 from rollbook_services.policy.lint.known import Known
 from tests.services.policy.cases import ALICE, BOB, CAROL, DAVE, PIPELINE
-from tests.services.policy.written import errors, glass, sign_off, stage, warnings
+from tests.services.policy.written import (
+    canary,
+    errors,
+    glass,
+    sign_off,
+    stage,
+    warnings,
+)
 
 OWNER, OFFICER = RoleName("model-owner"), RoleName("risk-officer")
 PUBLISHER, MANAGER = RoleName("publisher"), RoleName("release-manager")
@@ -129,6 +136,23 @@ def test_a_role_that_nobody_holds_is_pointed_out() -> None:
         "nobody is known to hold `incident-commander`",
         "spec.stages[0].break_glass[0].escalation_role: "
         "nobody is known to hold `head-of-risk`",
+    ]
+
+
+def test_a_pause_that_nobody_can_end_is_pointed_out() -> None:
+    pauses: list[dict[str, Any]] = [{"pause": OWNER}, {"pause": OFFICER}]
+    found = warnings(
+        stage(
+            targets=["eu"],
+            strategy=canary({"weight": 5}, *pauses, {"weight": 100}),
+            gates=[asking((OWNER, 1))],
+        ),
+        known=holding(alice={OWNER}),
+        change_control={"endorsements": 0},
+    )
+    assert found == [
+        "spec.stages[0].strategy.canary.steps[2].pause: nobody is known to hold "
+        "`risk-officer`; let somebody hold it, or name another role"
     ]
 
 

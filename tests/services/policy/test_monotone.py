@@ -99,6 +99,7 @@ SETTINGS: dict[str, st.SearchStrategy[dict[str, object]]] = {
     "quarantine": st.just({}),
     "lane": st.just({}),
     "hold": st.just({}),
+    "drift": st.just({}),
     "freeze": st.just({}),
     "predecessor": st.fixed_dictionaries(
         {"after": st.just([STAGING]), "still_live": st.booleans()}

@@ -2,20 +2,28 @@
 
 import json
 from datetime import timedelta
-from typing import Any
+from typing import Any, Final
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from rollbook_services.policy.document import Policy
+from rollbook_services.policy.lint.known import Known
+from rollbook_services.policy.lint.lint import lint
 from rollbook_services.policy.reading import check, read
 from rollbook_services.policy.shape import Mode, write_duration
 from rollbook_services.policy.text import Written, parse, write
 from tests.services.policy.written import (
+    AS_OF,
+    BY_STEPS,
     EXAMPLE,
+    analysis,
+    canary,
+    challenger,
     document,
     evidence,
     glass,
+    shadow,
     sign_off,
     soak,
     stage,
@@ -30,8 +38,15 @@ json_values = st.recursive(
     ),
     max_leaves=5,
 )
-rich = parse(EXAMPLE)
-assert isinstance(rich, Written)
+
+
+def object_of(text: str) -> dict[str, Any]:
+    written = parse(text)
+    assert isinstance(written, Written)
+    return written.document
+
+
+RICH: Final = [object_of(text) for text in (EXAMPLE, BY_STEPS)]
 
 
 def places(value: Any, path: tuple[str | int, ...] = ()) -> list[tuple[str | int, ...]]:
@@ -54,12 +69,14 @@ def with_another(value: Any, path: tuple[str | int, ...], other: Any) -> dict[st
     return changed
 
 
-@given(st.sampled_from(places(rich.document)), json_values)
+@given(
+    st.sampled_from([(rich, path) for rich in RICH for path in places(rich)]),
+    json_values,
+)
 def test_nothing_in_a_policy_is_too_strange_to_be_answered(
-    path: tuple[str | int, ...], other: Any
+    place: tuple[dict[str, Any], tuple[str | int, ...]], other: Any
 ) -> None:
-    assert isinstance(rich, Written)
-    found = check(with_another(rich.document, path, other))
+    found = check(with_another(*place, other))
     if not isinstance(found, Policy):
         assert found
         for fault in found:
@@ -89,6 +106,39 @@ any_gate = st.one_of(
         reject=st.just("any") | st.builds(lambda n: {"count": n}, st.integers(1, 9)),
     ),
 )
+shares = st.integers(1, 100).map(lambda percent: f"{percent}%")
+measured = st.lists(
+    st.builds(
+        analysis,
+        metric=names,
+        query=lines | st.none(),
+        every=durations | st.none(),
+        mode=modes | st.none(),
+    ),
+    max_size=2,
+)
+any_step = st.builds(
+    lambda weight, bake: {"weight": weight, "bake": bake},
+    st.integers(1, 100),
+    durations,
+) | st.builds(lambda role: {"pause": role}, names)
+any_strategy = st.one_of(
+    st.builds(
+        lambda said: {"all_at_once": said}, keyed(bake=durations, analysis=measured)
+    ),
+    st.builds(
+        lambda steps, said: canary(*steps, **said),
+        st.lists(any_step, max_size=3),
+        keyed(
+            waves=st.lists(st.lists(names, min_size=1, max_size=2), max_size=2),
+            min_success=st.just("all") | st.integers(1, 9) | shares,
+            split_key=lines,
+            analysis=measured,
+        ),
+    ),
+    st.builds(shadow, sample=shares, duration=durations),
+    st.builds(challenger, durations, share=shares, metric=names),
+)
 any_stage = st.builds(
     lambda name, said: stage(name, **said),
     names,
@@ -99,6 +149,10 @@ any_stage = st.builds(
         after=st.builds(lambda name: {"stages": [name]}, names) | st.none(),
         expires_after=durations,
         break_glass=st.lists(st.builds(glass, name=lines), max_size=2),
+        strategy=any_strategy,
+        beside=names | st.none(),
+        drift=st.sampled_from(["alert", "correct", "require_acceptance"]),
+        rollback=keyed(profile=st.sampled_from(["fast", "same"])),
     ),
 )
 policies = st.builds(
@@ -116,3 +170,14 @@ def test_a_valid_policy_is_written_and_read_back(document: dict[str, Any]) -> No
     assert isinstance(written, Written)
     assert written.document == document
     assert read(write(document)) == checked
+
+
+@given(policies)
+def test_what_can_be_read_can_be_looked_over(document: dict[str, Any]) -> None:
+    rules = check(document)
+    assert isinstance(rules, Policy), told(rules)
+    report = lint(rules, Known(), as_of=AS_OF)
+    for fault in (*report.errors, *report.warnings):
+        assert fault.path.startswith("spec.")
+        assert fault.message
+        assert fault.remedy

@@ -14,6 +14,7 @@ from rollbook_services.policy.reading import check
 AS_OF: Final = datetime(2026, 11, 26, 12, tzinfo=UTC)  # a Thursday
 NOTHING: Final = Known()
 EXAMPLE: Final = (Path(__file__).parent / "tier1-online.yaml").read_text()
+BY_STEPS: Final = (Path(__file__).parent / "tier1-steps.yaml").read_text()
 
 
 def stage(name: str = "prod", **said: Any) -> dict[str, Any]:
@@ -53,6 +54,35 @@ def glass(**said: Any) -> dict[str, Any]:
         "review_within": "24h",
         **said,
     }
+
+
+def analysis(**said: Any) -> dict[str, Any]:
+    return {
+        "metric": "errors",
+        "expr": "value < 0.1",
+        "on_missing": "pause",
+        **said,
+    }
+
+
+def canary(*steps: dict[str, Any], **said: Any) -> dict[str, Any]:
+    written = list(steps) or [{"weight": 10, "bake": "30m"}, {"weight": 100}]
+    return {"canary": {"steps": written, **said}}
+
+
+def shadow(**said: Any) -> dict[str, Any]:
+    return {"shadow": {"sample": "10%", "duration": "24h", **said}}
+
+
+def challenger(after: str = "2d", **said: Any) -> dict[str, Any]:
+    written = {
+        "share": "5%",
+        "split_key": "cookie:session",
+        "metric": "conversion",
+        "stop": {"after": after},
+        **said,
+    }
+    return {"challenger": written}
 
 
 def document(*stages: dict[str, Any], **spec: Any) -> dict[str, Any]:

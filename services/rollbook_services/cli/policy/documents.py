@@ -21,8 +21,9 @@ FILE: Final = click.argument(
 # What people read first stands first; the ledger keeps no order of keys.
 _FIRST: Final = (
     *("apiVersion", "name", "id", "kind", "metadata", "spec", "applies_to", "mode"),
-    *("change_control", "freeze_by", "aliases", "defaults", "targets", "protected"),
-    *("after", "auto_promote", "gates", "windows"),
+    *("change_control", "freeze_by", "aliases", "defaults", "targets", "beside"),
+    *("protected", "after", "auto_promote", "gates", "windows"),
+    *("waves", "steps", "weight", "metric", "expr"),
 )
 _LAST: Final = ("rollback", "break_glass", "stages")
 

@@ -6,8 +6,9 @@ from typing import Any
 import click
 
 from rollbook_services.cli.call import Call, command
+from rollbook_services.cli.policy.changing import Line
 from rollbook_services.cli.policy.documents import Faulty, meant_by
-from rollbook_services.cli.policy.sentences import Line, of_a_stage, of_the_whole
+from rollbook_services.cli.policy.sentences import of_a_stage, of_the_whole
 
 
 @command("explain", reads=True)

@@ -1,20 +1,24 @@
 """What do the rules of a policy say, in plain sentences?"""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
+from rollbook_services.cli.policy.changing import (
+    Line,
+    of_a_change,
+    of_the_way_back,
+)
+from rollbook_services.cli.policy.joining import MODES, all_of, any_of, people
 from rollbook_services.cli.policy.times import recurring
 
 if TYPE_CHECKING:
     from datetime import timedelta
 
-    from rollbook_services.policy.document import Policy
+    from rollbook_services.policy.document import ChangeControl, Policy
     from rollbook_services.policy.gate import Gate
     from rollbook_services.policy.stage import BreakGlass, Stage
     from rollbook_services.policy.window import Window
 
-Line = tuple[str, str]
-"""A heading, or nothing where the sentence goes on under the one before, and it."""
 
 _AUTO: Final = {
     "never": "somebody has to ask for it",
@@ -31,7 +35,6 @@ _IN_FLIGHT: Final = {
     "pause": "stands still until it opens",
     "abort": "is ended",
 }
-_MODES: Final = {"warn": ", which only warns", "observe": ", which is only watched"}
 _DUTIES: Final = {
     "requester": "who asked for it",
     "producer": "who made the version",
@@ -42,24 +45,31 @@ _DUTIES: Final = {
 def of_the_whole(policy: "Policy") -> Iterator[Line]:
     """Say whom the policy concerns and how it is changed."""
     spec = policy.spec
-    yield "holds for", _all(spec.applies_to.models)
+    yield "holds for", all_of(spec.applies_to.models)
     if policy.metadata.owners:
-        yield "owned by", _all(policy.metadata.owners)
+        yield "owned by", all_of(policy.metadata.owners)
     control = spec.change_control
-    needed = _people(control.endorsements, control.role)
-    yield "changed by", f"a proposal with which {needed} agrees, besides who made it"
+    yield "changed by", _agreement(control)
     if spec.freeze_by:
-        yield "frozen by", f"{_any(spec.freeze_by)} too; a release-manager lifts it"
+        yield "frozen by", f"{any_of(spec.freeze_by)} too; a release-manager lifts it"
     if spec.aliases.protected:
-        guarded = _all(spec.aliases.protected)
+        guarded = all_of(spec.aliases.protected)
         yield "aliases", f"{guarded}: moved by a release-manager only"
     for alias, stage in spec.aliases.follow.items():
         yield "aliases", f"{alias} always names what is stable in {stage}"
 
 
+def _agreement(control: "ChangeControl") -> str:
+    if not control.endorsements:
+        return "a proposal; nobody else has to agree"
+    needed = people(control.endorsements, control.role)
+    verb = "agrees" if control.endorsements == 1 else "agree"
+    return f"a proposal with which {needed} {verb}, besides who made it"
+
+
 def of_a_stage(stage: "Stage") -> Iterator[Line]:
     """Say what must be true, who must approve, when, and how it is taken back."""
-    yield "served on", _all(stage.targets) if stage.targets else "nothing, a record"
+    yield "served on", _place(stage)
     if stage.protected:
         yield "protected", "whoever asks has to type its name"
     yield "asked for", _AUTO[stage.auto_promote]
@@ -69,16 +79,22 @@ def of_a_stage(stage: "Stage") -> Iterator[Line]:
             yield "must hold", f"{gate.id}: {_gate(gate)}{_mode(gate, stage)}"
     yield from _people_of(stage)
     yield from _time(stage)
-    yield from _change(stage)
-    yield from _back(stage)
+    yield from of_a_change(stage)
+    yield from of_the_way_back(stage)
     for glass in stage.break_glass:
         yield "emergency", _glass(glass)
+
+
+def _place(stage: "Stage") -> str:
+    if stage.beside is not None:
+        return f"the targets of {stage.beside}, beside what runs there"
+    return all_of(stage.targets) if stage.targets else "nothing, a record"
 
 
 def _before(stage: "Stage") -> Iterator[Line]:
     if stage.after is None:
         return
-    join = _all if stage.after.mode == "all" else _any
+    join = all_of if stage.after.mode == "all" else any_of
     live = ", and runs there still" if stage.after.still_live else ""
     yield "first", f"the version succeeded in {join(stage.after.stages)}{live}"
 
@@ -98,7 +114,7 @@ def _gate(gate: "Gate") -> str:
             lacking = f"; while nothing can be known, it {gate.on_missing}s"
             return f"by the latest {gate.evidence}{on}{age}: {asked}{where}{lacking}"
         case Attestation():
-            return f"{_any(gate.issuers)} signed {gate.predicate} of its bytes{where}"
+            return f"{any_of(gate.issuers)} signed {gate.predicate} of its bytes{where}"
         case Soak():
             lasts = write_duration(gate.lasts)
             return f"it was stable in {gate.stage} for {lasts} without a break{where}"
@@ -117,21 +133,21 @@ def _people_of(stage: "Stage") -> Iterator[Line]:
 
     gates = stage.approvals()
     for gate in gates:
-        slots = " and ".join(_people(slot.count, slot.role) for slot in gate.slots)
+        slots = " and ".join(people(slot.count, slot.role) for slot in gate.slots)
+        apart = ", all different people" if len(gate.seats()) > 1 else ""
         lasts = f" for {write_duration(gate.valid_for)}" if gate.valid_for else ""
         noes = gate.noes_needed
         opens = "once the facts are in" if gate.opens == "evidence" else "at once"
         yield (
             "approved by",
-            f"{gate.id}: {slots}, all different people, asked {opens}"
-            f"{_mode(gate, stage)}",
+            f"{gate.id}: {slots}{apart}, asked {opens}{_mode(gate, stage)}",
         )
         ends = "one no ends it" if noes == 1 else f"{noes} noes end it"
         yield "", f"a yes counts{lasts} for these bytes and this evidence; {ends}"
     duties = stage.separation_of_duties.model_dump()
     barred = [said for name, said in _DUTIES.items() if duties[name]]
     if gates and barred:
-        yield "", f"never by {_any(barred)}"
+        yield "", f"never by {any_of(barred)}"
     if not gates:
         yield "approved by", "nobody has to"
 
@@ -163,43 +179,6 @@ def _window(window: "Window") -> str:
     return f"{word} {window.name}: {when} for {lasts}, {window.zone} time"
 
 
-def _change(stage: "Stage") -> Iterator[Line]:
-    from rollbook_services.policy.shape import write_duration
-
-    if not stage.targets:
-        return
-    rollout, allowed = stage.strategy.all_at_once, stage.deadlines
-    enough = rollout.min_success
-    many = "all of them have" if enough == "all" else f"{enough} of them have"
-    yield "changed", f"all targets at once, {many} to apply it"
-    if rollout.bake:
-        yield "proves itself", f"for {write_duration(rollout.bake)} once it runs"
-    for each in rollout.analysis:
-        least = f", of {each.min_samples} samples or more" * bool(each.min_samples)
-        bad = "one bad record" if each.failure_limit == 1 else (
-            f"{each.failure_limit} bad records in a row"
-        )  # fmt: skip
-        mode = _MODES.get(each.mode or "", "")
-        yield (
-            "proves itself",
-            f"{each.metric}: {each.expr}{least}{mode}; {bad} and it failed; with none "
-            f"it {each.on_missing}s",
-        )
-    yield (
-        "must be quick",
-        f"a first word within {write_duration(allowed.ack)}, done within "
-        f"{write_duration(allowed.step)}, over within {write_duration(allowed.total)}",
-    )
-
-
-def _back(stage: "Stage") -> Iterator[Line]:
-    when = _any(stage.rollback.when)
-    by_itself = f"by itself once it has {when}, or" if when else "only"
-    yield "taken back", f"{by_itself} when a person asks for it"
-    if stage.rollback.gates:
-        yield "", f"even then {_all(stage.rollback.gates)} must hold"
-
-
 def _glass(glass: "BreakGlass") -> str:
     from rollbook_services.policy.shape import write_duration
 
@@ -208,28 +187,11 @@ def _glass(glass: "BreakGlass") -> str:
     senior = glass.escalation_role
     late = f"; if that is late, {senior} has to agree to the next" if senior else ""
     return (
-        f"{glass.name}: {_any(glass.roles)}{second} may waive {_all(glass.waives)}"
+        f"{glass.name}: {any_of(glass.roles)}{second} may waive {all_of(glass.waives)}"
         f"{incident}, for {write_duration(glass.valid_for)}; somebody else looks at it "
         f"within {write_duration(glass.review_within)}{late}"
     )
 
 
 def _mode(gate: "Gate", stage: "Stage") -> str:
-    return _MODES.get(gate.mode or stage.mode, "")
-
-
-def _people(count: int, role: str) -> str:
-    return f"one {role}" if count == 1 else f"{count} of role {role}"
-
-
-def _all(names: Sequence[str]) -> str:
-    return _joined(names, "and")
-
-
-def _any(names: Sequence[str]) -> str:
-    return _joined(names, "or")
-
-
-def _joined(names: Sequence[str], word: str) -> str:
-    *most, last = [str(each) for each in names] or [""]
-    return f"{', '.join(most)} {word} {last}" if most else last
+    return MODES.get(gate.mode or stage.mode, "")

@@ -1,5 +1,6 @@
 """Has the version proved itself in the stages before?"""
 
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Annotated, Literal
 
@@ -27,15 +28,18 @@ class Predecessor(GateSettings):
         """Look where the version has proved itself and was not rolled off since."""
         missing = {
             stage: why
-            for stage in self.after
+            for stage in self._asked(facts)
             if (why := self._missing(stage, facts)) is not None
         }
-        met = [stage for stage in self.after if stage not in missing]
+        met = [stage for stage in self._asked(facts) if stage not in missing]
+        spared = "; ".join(_spared(facts, self.after))
         proven = facts.registered.proven_in
         inputs = tuple(proven[stage] for stage in self.after if stage in proven)
-        if met and (not missing or self.need == "any"):
+        if not missing or (met and self.need == "any"):
             what = "is live in" if self.still_live else "succeeded in"
-            return Answer(GateStatus.PASS, prose(f"{what} {', '.join(met)}"), inputs)
+            said = f"{what} {', '.join(met)}" if met else ""
+            told = "; ".join(filter(None, (said, spared)))
+            return Answer(GateStatus.PASS, prose(told), inputs)
         return Answer(
             GateStatus.WAIT,
             prose("; ".join(missing.values())),
@@ -43,12 +47,26 @@ class Predecessor(GateSettings):
             changes_when=tuple(_promoted(stage, facts) for stage in missing),
         )
 
+    def _asked(self, facts: Facts) -> list[StageName]:
+        """Leave out where nothing could be shown; that stands in for no other stage."""
+        return [stage for stage in self.after if stage not in facts.incomparable]
+
     def _missing(self, stage: StageName, facts: Facts) -> str | None:
         if stage not in facts.registered.proven_in:
             return f"has not succeeded in {stage}, or was rolled off there"
         if self.still_live and stage not in facts.live_in:
             return f"succeeded in {stage}, but is not what runs there now"
         return None
+
+
+def _spared(facts: Facts, after: Iterable[StageName]) -> Iterator[str]:
+    for stage in after:
+        parent = facts.incomparable.get(stage)
+        if parent is not None:
+            yield (
+                f"{stage} counts as passed: nothing else is stable in {parent} to "
+                "compare it with"
+            )
 
 
 def _promoted(stage: StageName, facts: Facts) -> Change:

@@ -2,18 +2,30 @@
 
 from collections.abc import Iterator
 
+from rollbook.catalogue.lane import DriftPolicy
+from rollbook.refusals import one_of
 from rollbook_services.policy.document import Policy
 from rollbook_services.policy.fault import Fault
 from rollbook_services.policy.gates.approvals import Approvals
-from rollbook_services.policy.lint.places import each, fault, gates, said_at, stages
+from rollbook_services.policy.lint.places import (
+    analyses,
+    each,
+    fault,
+    gates,
+    rollout,
+    said_at,
+    stages,
+)
 from rollbook_services.policy.shape import Mode
-from rollbook_services.policy.stage import Stage
+from rollbook_services.policy.stage import Profile, Stage
 
 
 def faults(policy: Policy) -> Iterator[Fault]:
     """Find what looks like a guard and guards nothing."""
     for path, stage in stages(policy):
-        yield from _rollback(path, stage)
+        if stage.beside is None:
+            yield from _rollback(path, stage)
+            yield from _drift(path, stage)
         if stage.protected:
             yield from _approvals(policy, path, stage)
 
@@ -29,20 +41,46 @@ def warnings(policy: Policy) -> Iterator[Fault]:
             if not glass.second_person:
                 message = f"one person alone may break the glass of `{glass.name}`"
                 yield fault(f"{at}.second_person", message, "write true")
+        if stage.rollback.profile is Profile.SAME:
+            yield from _the_same_way_back(path, stage)
 
 
 def _rollback(path: str, stage: Stage) -> Iterator[Fault]:
     """Ask for something that could ever say so (design/promotion.md §2.3, §4.2)."""
-    analyses = stage.strategy.all_at_once.analysis
-    judged = any((each.mode or stage.mode) is Mode.ENFORCE for each in analyses)
+    judged = any(
+        (rule.mode or stage.mode) is Mode.ENFORCE for _, rule in analyses(path, stage)
+    )
     for at, outcome in each(f"{path}.rollback.when", stage.rollback.when):
-        if outcome == "failed" and not judged:
-            message = "no analysis with mode enforce ever says that a version failed"
-            remedy = "add one under `strategy.all_at_once.analysis`"
-            yield fault(at, message, remedy)
-        elif outcome == "errored" and not judged and not stage.targets:
-            message = "nothing is deployed here that could end in an error"
+        if not stage.targets:
+            how = "fail" if outcome == "failed" else "end in an error"
+            message = f"nothing is deployed here that could {how}"
             yield fault(at, message, "name the stage's targets, or leave it out")
+        elif outcome == "failed" and not judged:
+            key = rollout(path, stage).removeprefix(f"{path}.")
+            message = "no analysis with mode enforce ever says that a version failed"
+            yield fault(at, message, f"add one under `{key}.analysis`")
+
+
+def _drift(path: str, stage: Stage) -> Iterator[Fault]:
+    if stage.drift is not DriftPolicy.ALERT and not stage.targets:
+        message = "nothing is deployed here that could drift"
+        remedy = "name the stage's targets, or leave it out"
+        yield fault(f"{path}.drift", message, remedy)
+
+
+def _the_same_way_back(path: str, stage: Stage) -> Iterator[Fault]:
+    """Warn of a way back that is no other, or stands still until somebody comes."""
+    at, canary = f"{path}.rollback.profile", stage.strategy.canary
+    if canary is None:
+        message = "there are no steps to go back by: all targets change at once anyway"
+        yield fault(at, message, "leave it out")
+        return
+    roles = sorted({step.pause for step in canary.steps if step.pause is not None})
+    if roles:
+        message = (
+            f"a rollback stands still at each pause too, until {one_of(roles)} acts"
+        )
+        yield fault(at, message, "write `fast`, unless that is meant")
 
 
 def _approvals(policy: Policy, path: str, stage: Stage) -> Iterator[Fault]:

@@ -7,7 +7,7 @@ from rollbook_services.policy.document import Policy
 from rollbook_services.policy.fault import Fault
 from rollbook_services.policy.gates.evidence import Evidence
 from rollbook_services.policy.lint.known import Known
-from rollbook_services.policy.lint.places import each, fault, gates, stages
+from rollbook_services.policy.lint.places import analyses, each, fault, gates, stages
 from rollbook_services.policy.stage import Stage
 
 
@@ -42,6 +42,9 @@ def written(path: str, stage: Stage) -> Iterator[tuple[str, str, frozenset[str]]
             yield f"{at}.when", gate.when, expression.WHEN
         if isinstance(gate, Evidence) and gate.expr is not None:
             yield f"{at}.expr", gate.expr, expression.CONTEXT
-    analyses = stage.strategy.all_at_once.analysis
-    for at, analysis in each(f"{path}.strategy.all_at_once.analysis", analyses):
+    for at, analysis in analyses(path, stage):
         yield f"{at}.expr", analysis.expr, expression.ANALYSIS
+    challenger = stage.strategy.challenger
+    if challenger is not None and challenger.stop.or_when is not None:
+        at = f"{path}.strategy.challenger.stop.or_when"
+        yield at, challenger.stop.or_when, expression.ANALYSIS

@@ -6,14 +6,17 @@ from datetime import datetime
 from rollbook_services.policy.document import Policy
 from rollbook_services.policy.fault import Fault
 from rollbook_services.policy.lint import (
+    beside,
     binding,
     duties,
     expressions,
     lengths,
+    measures,
     names,
     openings,
     order,
     people,
+    rollout,
 )
 from rollbook_services.policy.lint.known import Known
 
@@ -35,6 +38,9 @@ def lint(policy: Policy, known: Known, *, as_of: datetime) -> Report:
         *names.faults(policy),
         *order.faults(policy),
         *lengths.faults(policy),
+        *rollout.faults(policy),
+        *beside.faults(policy),
+        *measures.faults(policy),
         *openings.faults(policy, times),
         *people.faults(policy, known),
         *duties.faults(policy),
@@ -46,6 +52,8 @@ def lint(policy: Policy, known: Known, *, as_of: datetime) -> Report:
         *binding.warnings(policy),
         *people.warnings(policy, known),
         *duties.warnings(policy),
+        *beside.warnings(policy),
+        *measures.warnings(policy),
         *openings.warnings(policy, times),
         *expressions.warnings(policy, known),
     )

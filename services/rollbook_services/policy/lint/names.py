@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 from typing import Final
 
+from rollbook.catalogue.lane import DriftPolicy
 from rollbook_services.policy.document import Policy
 from rollbook_services.policy.fault import Fault, nearest
 from rollbook_services.policy.gate import declared
@@ -52,13 +53,20 @@ def _gates(path: str, stage: Stage) -> Iterator[Fault]:
     named = [(f"{at}.id", gate.id) for at, gate in each(f"{path}.gates", stage.gates)]
     yield from _twice(named, "a gate of this stage")
     for at, name in named:
-        if name in NOT_WRITTEN:
+        if name in _present(stage):
             message = f"`{name}` is the id of a gate that each stage has by itself"
             yield fault(at, message, "give it another id")
 
 
+def _present(stage: Stage) -> frozenset[str]:
+    """Return the gates a stage has by itself; drift keeps back where it says so."""
+    if stage.drift is DriftPolicy.REQUIRE_ACCEPTANCE:
+        return NOT_WRITTEN
+    return NOT_WRITTEN - {"drift"}
+
+
 def _rollback(path: str, stage: Stage) -> Iterator[Fault]:
-    ids = {gate.id for gate in stage.gates} | (NOT_WRITTEN - _NEVER_LEFT_OUT)
+    ids = {gate.id for gate in stage.gates} | (_present(stage) - _NEVER_LEFT_OUT)
     for at, name in each(f"{path}.rollback.gates", stage.rollback.gates):
         if name in _NEVER_LEFT_OUT:
             message = f"a rollback has to pass `{name}` in any case"

@@ -78,6 +78,7 @@ def _roles(policy: Policy) -> Iterator[tuple[str, RoleName]]:
     yield from each("spec.freeze_by", policy.spec.freeze_by)
     yield from _slots(policy)
     for path, stage in stages(policy):
+        yield from _pauses(path, stage)
         for at, glass in each(f"{path}.break_glass", stage.break_glass):
             yield from each(f"{at}.roles", glass.roles)
             if glass.escalation_role is not None:
@@ -89,6 +90,14 @@ def _slots(policy: Policy) -> Iterator[tuple[str, RoleName]]:
         for at, gate in gates(path, stage, Approvals):
             for inside, slot in each(f"{at}.slots", gate.slots):
                 yield f"{inside}.role", slot.role
+
+
+def _pauses(path: str, stage: Stage) -> Iterator[tuple[str, RoleName]]:
+    canary = stage.strategy.canary
+    steps = canary.steps if canary is not None else ()
+    for at, step in each(f"{path}.strategy.canary.steps", steps):
+        if step.pause is not None:
+            yield f"{at}.pause", step.pause
 
 
 def _second_persons(path: str, stage: Stage, known: Known) -> Iterator[Fault]:

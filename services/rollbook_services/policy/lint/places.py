@@ -1,4 +1,4 @@
-"""Where in the file does a stage or a gate stand?"""
+"""Where in the file does a stage, a gate or an analysis stand?"""
 
 from collections.abc import Iterable, Iterator
 from typing import TypeVar
@@ -7,6 +7,7 @@ from rollbook_services.policy.document import Policy
 from rollbook_services.policy.fault import Fault
 from rollbook_services.policy.gate import Gate
 from rollbook_services.policy.stage import Stage
+from rollbook_services.policy.strategy import Analysis
 
 AnyGate = TypeVar("AnyGate", bound=Gate)
 Item = TypeVar("Item")
@@ -40,6 +41,17 @@ def gates(
     for inside, gate in each(f"{path}.gates", stage.gates):
         if isinstance(gate, kind):
             yield inside, gate
+
+
+def rollout(path: str, stage: Stage) -> str:
+    """Return where it is written how a version comes onto a stage's targets."""
+    name = "all_at_once" if stage.strategy.canary is None else "canary"
+    return f"{path}.strategy.{name}"
+
+
+def analyses(path: str, stage: Stage) -> Iterator[tuple[str, Analysis]]:
+    """Return what a version has to prove on its way, with the paths."""
+    return each(f"{rollout(path, stage)}.analysis", stage.strategy.analysis)
 
 
 def each(path: str, items: Iterable[Item]) -> Iterator[tuple[str, Item]]:
