@@ -62,6 +62,7 @@ _CODE_OF: Final[dict[Reason, str]] = {
     Reason.UNKNOWN_HOLD: "not-found",
     Reason.UNKNOWN_TARGET: "not-found",
     Reason.UNKNOWN_TOKEN: "not-found",
+    Reason.UNKNOWN_AGENT: "not-found",
     Reason.INVALID: "invalid-request",
     Reason.IMMUTABLE_FIELD: "invalid-request",
     Reason.TOO_LARGE: "payload-too-large",
@@ -128,6 +129,11 @@ _CODE_OF: Final[dict[Reason, str]] = {
     Reason.BUNDLE_MEMBER: "wrong-state",
     Reason.BUNDLE_CLOSED: "promotion-closed",
     Reason.NOT_STABLE: "wrong-state",
+    Reason.TARGET_TAKEN: "already-exists",
+    Reason.ALREADY_DRAINED: "already-exists",
+    Reason.NOT_DRAINED: "wrong-state",
+    Reason.NO_DRIFT: "wrong-state",
+    Reason.ALREADY_ACCEPTED: "already-exists",
 }
 
 

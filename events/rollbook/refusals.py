@@ -1,6 +1,7 @@
 """Which noes can the rules say, and how is a request refused for what it says?
 
-`standing` words the refusals that depend on how things stand.
+`standing` words the refusals that depend on how things stand, `fleet` those about
+agents and targets.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -25,6 +26,7 @@ class Reason(StrEnum):
     UNKNOWN_HOLD = "unknown_hold"
     UNKNOWN_TARGET = "unknown_target"
     UNKNOWN_TOKEN = "unknown_token"
+    UNKNOWN_AGENT = "unknown_agent"
     INVALID = "invalid"
     TOO_LARGE = "too_large"
     IMMUTABLE_FIELD = "immutable_field"
@@ -91,6 +93,11 @@ class Reason(StrEnum):
     BUNDLE_MEMBER = "bundle_member"
     BUNDLE_CLOSED = "bundle_closed"
     NOT_STABLE = "not_stable"
+    TARGET_TAKEN = "target_taken"
+    ALREADY_DRAINED = "already_drained"
+    NOT_DRAINED = "not_drained"
+    NO_DRIFT = "no_drift"
+    ALREADY_ACCEPTED = "already_accepted"
 
 
 @dataclass(frozen=True, slots=True)

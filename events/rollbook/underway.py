@@ -54,13 +54,15 @@ def already_paused(promotion: int, cause: str) -> Refusal:
     )
 
 
-def wrong_step(promotion: int, *, seen: tuple[int, int]) -> Refusal:
+def wrong_step(
+    promotion: int, *, seen: tuple[int, int], current: tuple[int, int]
+) -> Refusal:
     """The caller looked at another step than the one that runs."""
     return Refusal(
         Reason.WRONG_STEP,
-        f"promotion {promotion} is at wave 0, step 0, not at wave {seen[0]}, step "
-        f"{seen[1]}; look at it again and name the present step",
-        {"current": [0, 0]},
+        f"promotion {promotion} is at wave {current[0]}, step {current[1]}, not at "
+        f"wave {seen[0]}, step {seen[1]}; look at it again and name the present step",
+        {"current": [*current]},
     )
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from rollbook import governing, refusals, standing, underway, waiving
+from rollbook import fleet, governing, refusals, standing, underway, waiving
 from rollbook.problems import CODES, code_of
 from rollbook.refusals import Reason
 
@@ -47,7 +47,7 @@ def _reasons() -> Iterator[str]:
 
 def _when(reason: Reason) -> str:
     """Read what its wording says of itself; that function is named for the reason."""
-    places = (refusals, standing, governing, underway, waiving)
+    places = (refusals, standing, governing, underway, waiving, fleet)
     wording = next(
         (getattr(each, reason) for each in places if hasattr(each, reason)), None
     )

@@ -14,6 +14,7 @@ from rollbook.catalogue.parts import Artifact, Verdict
 from rollbook.catalogue.promotion import (
     GateEvaluated,
     GateResult,
+    StepApplied,
     StepCompleted,
     StepStarted,
 )
@@ -78,7 +79,7 @@ STAGING: Final = StageName("staging")
 PRODUCTION: Final = StageName("production")
 DEFAULT: Final = TargetName("default")
 
-LEFT_OUT: Final = (GateEvaluated, StepStarted, StepCompleted)
+LEFT_OUT: Final = (GateEvaluated, StepStarted, StepApplied, StepCompleted)
 
 E = TypeVar("E", bound=Event)
 

@@ -26,6 +26,7 @@ from rollbook.names import (
     KeyId,
     ModelName,
     StageName,
+    TargetName,
     TokenId,
 )
 from rollbook.refusals import Refusal
@@ -33,6 +34,7 @@ from rollbook.subjects import (
     ACCESS,
     BUNDLES,
     CALENDAR,
+    FLEET,
     POLICIES,
     Aggregate,
     model_name,
@@ -53,6 +55,7 @@ from rollbook_services.registrar.surroundings import (
     Access,
     Bundles,
     Calendar,
+    Fleet,
     Policies,
     State,
 )
@@ -78,7 +81,7 @@ NONE: Final = Digest("sha256:" + "0" * 64)
 _LETTERS: Final = str.maketrans("01234567", "abcdefgh")
 _KID: Final = KeyId("ed25519:0000000000000000")
 
-S = TypeVar("S", Access, Policies, Calendar, Bundles, Model)
+S = TypeVar("S", Access, Policies, Calendar, Bundles, Fleet, Model)
 
 
 @dataclass(frozen=True)
@@ -192,6 +195,7 @@ class World:
             self.known(ACCESS, Access),
             self.known(POLICIES, Policies),
             self.known(CALENDAR, Calendar),
+            self.known(FLEET, Fleet),
         )
 
     def model(self, name: ModelName = FRAUD) -> Model:
@@ -201,7 +205,9 @@ class World:
     def look(self, name: ModelName = FRAUD) -> Scenario:
         """Look at one model as it stands."""
         around = self.around
-        context = context_for(name, around.access, around.policies, around.calendar)
+        context = context_for(
+            name, around.access, around.policies, around.calendar, around.fleet
+        )
         return Scenario(self.model(name), context, self.at, asked=self.asked)
 
     def scenario(self, name: ModelName = FRAUD) -> Scenario:
@@ -258,14 +264,24 @@ class World:
         stage: StageName = STAGING,
         *,
         code: str | None = None,
+        target: TargetName = DEFAULT,
         after: timedelta = MINUTE,
     ) -> "World":
         """Let the agent of a stage apply what is desired of a model, or fail."""
-        command = self.report(name, stage, code=code)
-        return self.given(command, by=agent(stage), after=after)
+        command = self.report(name, stage, code=code, target=target)
+        desired = self.model(name).lane(stage).desired
+        place = desired.beside if desired is not None and desired.beside else stage
+        bound = {"token": "agent", "stage": str(place), "target": str(target)}
+        by = replace(agent(place), credential=bound)
+        return self.given(command, by=by, after=after)
 
     def report(
-        self, name: ModelName, stage: StageName, *, code: str | None = None
+        self,
+        name: ModelName,
+        stage: StageName,
+        *,
+        code: str | None = None,
+        target: TargetName = DEFAULT,
     ) -> ReportTarget:
         """Report that what is desired of a model was applied, or why it was not."""
         lane = self.model(name).lane(stage)
@@ -273,13 +289,16 @@ class World:
         assert lane.desired is not None
         said = Report(
             stage=stage,
-            target=DEFAULT,
+            target=target,
             agent=f"svc:agent-{stage}",
             seq=self.asked,
             revision=lane.revision,
             token=lane.token,
             promotion=lane.desired.promotion,
-            observed={"stable": lane.desired.variants["stable"].digest},
+            observed={
+                name: lane.desired.variants[name].digest
+                for name in lane.desired.targets[target]
+            },
             reported_at=self.at,
         )
         return ReportTarget(model=name, state=state, report=said, reason_code=code)

@@ -26,6 +26,13 @@ from rollbook.commands.calendar import DeclareFreeze, LiftFreeze
 from rollbook.commands.command import Command
 from rollbook.commands.evidence import RecordEvidence, RevokeEvidence
 from rollbook.commands.explain import Explain
+from rollbook.commands.fleet import (
+    DrainAgent,
+    EnrolAgent,
+    MarkAgent,
+    RevokeAgent,
+    UndrainAgent,
+)
 from rollbook.commands.lane import PlaceHold, ReleaseHold
 from rollbook.commands.model import RegisterModel
 from rollbook.commands.policy import (
@@ -48,7 +55,7 @@ from rollbook.commands.promotion import (
     RequestRollback,
     ResumePromotion,
 )
-from rollbook.commands.target import ReportTarget
+from rollbook.commands.target import AcceptDrift, ReportTarget
 from rollbook.commands.version import (
     AmendVersion,
     DeprecateVersion,
@@ -103,6 +110,7 @@ GRANTS: Final[Mapping[type[Command], Collection[RoleName]]] = {
     ResumePromotion: (RELEASE_MANAGER, INCIDENT_COMMANDER),
     RecordAnalysis: (PUBLISHER, AGENT),
     ReportTarget: (AGENT,),
+    AcceptDrift: (RELEASE_MANAGER,),
     RequestBundle: (PUBLISHER, RELEASE_MANAGER),
     DispatchBundle: (),
     SettleBundle: (),
@@ -116,6 +124,11 @@ GRANTS: Final[Mapping[type[Command], Collection[RoleName]]] = {
     IssueToken: (ACCESS_ADMIN,),
     RevokeToken: (ACCESS_ADMIN,),
     LinkIdentity: (ACCESS_ADMIN,),
+    EnrolAgent: (ACCESS_ADMIN,),
+    RevokeAgent: (ACCESS_ADMIN,),
+    DrainAgent: (RELEASE_MANAGER, INCIDENT_COMMANDER),
+    UndrainAgent: (RELEASE_MANAGER, INCIDENT_COMMANDER),
+    MarkAgent: (),
     Explain: READERS,
 }
 _OF_THE_CONDUCTOR: Final = frozenset(
@@ -130,6 +143,8 @@ _OF_THE_CONDUCTOR: Final = frozenset(
         DispatchBundle,
         SettleBundle,
         ReportTarget,
+        RecordAnalysis,
+        MarkAgent,
         Explain,
     }
 )
@@ -139,7 +154,7 @@ JUDGED_BY_THEIR_RULE: Final = frozenset(
         *(Approve, Reject, RequestChanges, WithdrawVote, RevokeToken),
         *(EvaluatePromotion, CancelPromotion, AbortPromotion, RevokeEvidence),
         *(WaiveGates, ConfirmWaiver, CloseReview, CancelBundle),
-        *(EndorsePolicy, DeclareFreeze),
+        *(EndorsePolicy, DeclareFreeze, ResumePromotion),
     }
 )
 
@@ -212,9 +227,14 @@ def has_grant(actor: Actor, asked: type[Command]) -> bool:
 
 
 def _place(actor: Actor, command: ReportTarget) -> Refusal | None:
+    """Refuse to speak for another target, and leave one thing to the rule.
+
+    An agent also speaks of lanes that run beside its own stage: which do, the lane
+    knows.
+    """
     bound = (actor.credential.get("stage"), actor.credential.get("target"))
     reported = (command.report.stage, command.report.target)
-    if bound == reported:
+    if bound[0] is not None and bound[1] == reported[1]:
         return None
     return wrong_target(
         actor.id,

@@ -10,14 +10,14 @@ from rollbook.envelope import Stamp
 from rollbook.event import Event
 from rollbook.names import CommandId, ModelName
 from rollbook.refusals import Refusal
-from rollbook.subjects import ACCESS, CALENDAR, POLICIES, Aggregate
+from rollbook.subjects import ACCESS, CALENDAR, FLEET, POLICIES, Aggregate
 from rollbook_services.registrar.cache import Cache
 from rollbook_services.registrar.deciding import Outcome
 from rollbook_services.registrar.decision import Decided, Refused, stamp_of
 from rollbook_services.registrar.folded import Folded
 from rollbook_services.registrar.governing import Around
 from rollbook_services.registrar.state import Answered, Model
-from rollbook_services.registrar.surroundings import Access, Calendar, Policies
+from rollbook_services.registrar.surroundings import Access, Calendar, Fleet, Policies
 from rollbook_services.registrar.writing import Part
 
 
@@ -29,6 +29,7 @@ class Basis:
     access: Folded
     policies: Folded
     calendar: Folded
+    fleet: Folded
     members: tuple[Folded, ...] = ()
 
     @property
@@ -38,6 +39,7 @@ class Basis:
             cast("Access", self.access.state),
             cast("Policies", self.policies.state),
             cast("Calendar", self.calendar.state),
+            cast("Fleet", self.fleet.state),
         )
 
     @property
@@ -64,7 +66,8 @@ class Basis:
 
     async def is_newest(self, cache: Cache) -> bool:
         """Tell whether the ledger's leader has nothing newer than what was read."""
-        read = (self.own, self.access, self.policies, self.calendar, *self.members)
+        small = (self.access, self.policies, self.calendar, self.fleet)
+        read = (self.own, *small, *self.members)
         each_once = {folded.aggregate: folded for folded in read}
         fresh = await asyncio.gather(*map(cache.refresh, each_once))
         return all(
@@ -115,5 +118,6 @@ async def basis_of(
         await cache.load(ACCESS),
         await cache.load(POLICIES),
         await cache.load(CALENDAR),
+        await cache.load(FLEET),
         members,
     )

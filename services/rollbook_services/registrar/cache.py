@@ -24,6 +24,7 @@ from rollbook.subjects import (
     ACCESS,
     BUNDLES,
     CALENDAR,
+    FLEET,
     POLICIES,
     PREFIX,
     Aggregate,
@@ -38,7 +39,7 @@ from rollbook_services.registrar.surroundings import Access
 
 MOST: Final = 10_000  # aggregates in memory
 LONG_TAIL: Final = 100  # events folded in one load before a snapshot pays
-SMALL: Final = (ACCESS, POLICIES, CALENDAR, BUNDLES)
+SMALL: Final = (ACCESS, POLICIES, CALENDAR, BUNDLES, FLEET)
 
 
 class Cache:

@@ -34,7 +34,7 @@ from rollbook.commands.promotion import (
     RequestRollback,
     ResumePromotion,
 )
-from rollbook.commands.target import ReportTarget
+from rollbook.commands.target import AcceptDrift, ReportTarget
 from rollbook.commands.version import (
     AmendVersion,
     DeprecateVersion,
@@ -55,6 +55,7 @@ from rollbook_services.registrar.rules import (
     approval,
     candidate,
     dispatch,
+    drift,
     evidence,
     holding,
     lane,
@@ -120,6 +121,8 @@ def _decide(  # noqa: C901, PLR0915 - a table of contents
             return evidence.record(command, decision)
         case ReportTarget():
             return target.report(command, decision)
+        case AcceptDrift():
+            return drift.accept(command, decision)
         case RequestPromotion():
             return request.request(command, decision)
         case EvaluatePromotion():

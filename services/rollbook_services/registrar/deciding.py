@@ -23,6 +23,15 @@ from rollbook.catalogue.bundle import (
     BundleSucceeded,
 )
 from rollbook.catalogue.calendar import CalendarEvent, FreezeDeclared, FreezeLifted
+from rollbook.catalogue.fleet import (
+    AgentDrained,
+    AgentEnrolled,
+    AgentLost,
+    AgentRecovered,
+    AgentRevoked,
+    AgentUndrained,
+    FleetEvent,
+)
 from rollbook.catalogue.model import ModelEvent
 from rollbook.catalogue.policy import (
     PoliciesEvent,
@@ -48,6 +57,14 @@ from rollbook.commands.bundle import (
 )
 from rollbook.commands.calendar import CalendarCommand, DeclareFreeze, LiftFreeze
 from rollbook.commands.command import Command, ModelScoped
+from rollbook.commands.fleet import (
+    DrainAgent,
+    EnrolAgent,
+    FleetCommand,
+    MarkAgent,
+    RevokeAgent,
+    UndrainAgent,
+)
 from rollbook.commands.model import ModelCommand
 from rollbook.commands.policy import (
     ActivatePolicy,
@@ -65,6 +82,7 @@ from rollbook.subjects import (
     ACCESS,
     BUNDLES,
     CALENDAR,
+    FLEET,
     POLICIES,
     Aggregate,
     model,
@@ -81,6 +99,7 @@ from rollbook_services.registrar.rules import (
     bundle,
     calendar,
     endorsing,
+    fleet,
     policy,
 )
 from rollbook_services.registrar.state import Model
@@ -89,11 +108,12 @@ from rollbook_services.registrar.surroundings import (
     Bundles,
     BundleState,
     Calendar,
+    Fleet,
     Policies,
     State,
 )
 
-Small = Access | Policies | Calendar | Bundles
+Small = Access | Policies | Calendar | Bundles | Fleet
 Outcome = Sequence[Event] | Decided | Refusal | Refused
 NOBODY: Final[Mapping[ModelName, Model]] = {}
 _SMALL: Final[Mapping[Aggregate, type[Small]]] = {
@@ -101,6 +121,7 @@ _SMALL: Final[Mapping[Aggregate, type[Small]]] = {
     POLICIES: Policies,
     CALENDAR: Calendar,
     BUNDLES: Bundles,
+    FLEET: Fleet,
 }
 
 _HOMES: Final[Mapping[type[Command], Aggregate]] = {
@@ -112,6 +133,9 @@ _HOMES: Final[Mapping[type[Command], Aggregate]] = {
     **dict.fromkeys(
         (RequestBundle, DispatchBundle, SettleBundle, CancelBundle, RollBackBundle),
         BUNDLES,
+    ),
+    **dict.fromkeys(
+        (EnrolAgent, RevokeAgent, DrainAgent, UndrainAgent, MarkAgent), FLEET
     ),
 }
 
@@ -143,7 +167,7 @@ def decide_any(
     """
     if isinstance(state, Model):
         context = context_for(
-            state.name, around.access, around.policies, around.calendar
+            state.name, around.access, around.policies, around.calendar, around.fleet
         )
         return decide(cast("ModelCommand", command), state, context, stamp)
     refusal = may(stamp.actor, command)
@@ -164,6 +188,8 @@ def decide_any(
             return bundle.decide(
                 cast("BundlesCommand", command), state, members, around, stamp
             )
+        case Fleet():
+            return decide_fleet(cast("FleetCommand", command), state)
         case _:
             assert_never(state)
 
@@ -213,6 +239,23 @@ def decide_calendar(
             assert_never(command)
 
 
+def decide_fleet(command: FleetCommand, state: Fleet) -> Sequence[FleetEvent] | Refusal:
+    """Answer a request about agents."""
+    match command:
+        case EnrolAgent():
+            return fleet.enrol(command, state)
+        case RevokeAgent():
+            return fleet.revoke(command, state)
+        case DrainAgent():
+            return fleet.drain(command, state)
+        case UndrainAgent():
+            return fleet.undrain(command, state)
+        case MarkAgent():
+            return fleet.mark(command, state)
+        case _:
+            assert_never(command)
+
+
 def evolve_any(state: State, recorded: Envelope[Event]) -> State:
     """Move any aggregate on; reading has checked that the event is in its place."""
     if isinstance(state, Model):
@@ -234,6 +277,8 @@ def _evolve(state: Small, recorded: Envelope[Event]) -> Small:
             return evolve_calendar(state, cast("Envelope[CalendarEvent]", recorded))
         case Bundles():
             return evolve_bundles(state, cast("Envelope[BundlesEvent]", recorded))
+        case Fleet():
+            return evolve_fleet(state, cast("Envelope[FleetEvent]", recorded))
         case _:
             assert_never(state)
 
@@ -298,5 +343,25 @@ def evolve_bundles(state: Bundles, recorded: Envelope[BundlesEvent]) -> Bundles:
             return bundle.moved(state, event.bundle, BundleState.CANCELLED)
         case BundleRolledBack():
             return bundle.moved(state, event.bundle, BundleState.ROLLED_BACK)
+        case _:
+            assert_never(event)
+
+
+def evolve_fleet(state: Fleet, recorded: Envelope[FleetEvent]) -> Fleet:
+    """Apply what one event says of the agents."""
+    event, mark = recorded.event, mark_of(recorded)
+    match event:
+        case AgentEnrolled():
+            return fleet.enrolled(state, event, mark)
+        case AgentRevoked():
+            return fleet.revoked(state, event, mark)
+        case AgentDrained():
+            return fleet.drained(state, event, mark)
+        case AgentUndrained():
+            return fleet.undrained(state, event, mark)
+        case AgentLost():
+            return fleet.lost(state, event, mark)
+        case AgentRecovered():
+            return fleet.recovered(state, event, mark)
         case _:
             assert_never(event)

@@ -15,6 +15,11 @@ from rollbook.catalogue.approval import (
     ChangesRequested,
 )
 from rollbook.catalogue.evidence import EvidenceRecorded, EvidenceRevoked
+from rollbook.catalogue.experiment import (
+    ExperimentConcluded,
+    ExperimentInvalidated,
+    ExperimentStarted,
+)
 from rollbook.catalogue.lane import (
     DesiredSet,
     LaneHeld,
@@ -45,10 +50,14 @@ from rollbook.catalogue.promotion import (
     PromotionSuperseded,
     PromotionVerifying,
     RollbackTriggered,
+    StepApplied,
     StepCompleted,
     StepStarted,
 )
 from rollbook.catalogue.target import (
+    DriftAccepted,
+    DriftCorrected,
+    DriftDetected,
     TargetAcknowledged,
     TargetApplied,
     TargetErrored,
@@ -74,7 +83,9 @@ from rollbook_services.registrar.rules import (
     alias,
     analysis,
     dispatch,
+    drift,
     evidence,
+    experiment,
     lane,
     model,
     outcome,
@@ -137,6 +148,8 @@ def fold(  # noqa: C901, PLR0915 - a table of contents
             return promotion.rebased(state, event, mark)
         case StepStarted():
             return underway.started(state, event, mark)
+        case StepApplied():
+            return underway.applied(state, event, mark)
         case StepCompleted():
             return underway.completed(state, event, mark)
         case PromotionVerifying():
@@ -187,6 +200,18 @@ def fold(  # noqa: C901, PLR0915 - a table of contents
             return target.failed(state, event, mark)
         case TargetErrored():
             return target.errored(state, event, mark)
+        case DriftDetected():
+            return drift.detected(state, event, mark)
+        case DriftCorrected():
+            return drift.corrected(state, event, mark)
+        case DriftAccepted():
+            return drift.accepted(state, event, mark)
+        case ExperimentStarted():
+            return experiment.started(state, event, mark)
+        case ExperimentConcluded():
+            return experiment.concluded(state, event, mark)
+        case ExperimentInvalidated():
+            return experiment.invalidated(state, event, mark)
         case AliasMoved():
             return alias.moved(state, event, mark)
         case EvidenceRevoked():

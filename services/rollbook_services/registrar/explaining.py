@@ -27,6 +27,7 @@ from rollbook_services.registrar import answering, seeing
 from rollbook_services.registrar.seeing import (
     bound_of,
     incumbent_of,
+    parent_of,
     stage_of,
     status_of,
 )
@@ -138,12 +139,15 @@ def _heading(model: Model, found: _Subject) -> dict[str, Any]:
 
 def _lane(model: Model, stage: Stage) -> dict[str, Any]:
     lane, now = model.lane(stage.name), incumbent_of(model, stage.name)
+    found = lane.experiment
     return {
         "status": status_of(lane, stage),
         "incumbent": now.version,
         "promotion": now.promotion,
         "hold": lane.hold.id if lane.hold else None,
         "hold_reason": lane.hold.reason if lane.hold else None,
+        "beside": parent_of(stage),
+        "experiment": None if found is None else found.model_dump(mode="json"),
     }
 
 
@@ -215,10 +219,15 @@ def _underway(promotion: Promotion) -> dict[str, Any] | None:
         return None
     deadlines = now.deadlines
     return {
+        "wave": now.wave,
+        "step": now.step,
+        "rollout": now.rollout.model_dump(mode="json") if now.rollout else None,
         "bake_until": _written(now.bake_until),
+        "resumed_by": None if now.paused is None else now.paused.role,
         "paused": None if now.paused is None else now.paused.cause.value,
         "step_by": _written(deadlines.step_by) if deadlines else None,
         "end_by": _written(deadlines.end_by) if deadlines else None,
+        "measured": None if now.measured is None else asdict(now.measured),
         "accepted": sorted(now.accepted),
         "analysed": {name: said[0].value for name, said in now.analysed.items()},
     }

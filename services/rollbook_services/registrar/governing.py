@@ -16,6 +16,7 @@ from rollbook_services.registrar.surroundings import (
     Calendar,
     Context,
     DeclaredFreeze,
+    Fleet,
     Governing,
     KnownPolicy,
     Policies,
@@ -25,6 +26,7 @@ from rollbook_services.same import Same
 
 MODELS: Final = 16_384  # whose policy and freezes are remembered
 BY_DEFAULT: Final = Governing(BUILT_IN, None, None)
+NOBODY: Final = Fleet()
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,16 +36,22 @@ class Around:
     access: Access
     policies: Policies
     calendar: Calendar
+    fleet: Fleet = NOBODY
 
 
 def context_for(
-    model: ModelName, access: Access, policies: Policies, calendar: Calendar
+    model: ModelName,
+    access: Access,
+    policies: Policies,
+    calendar: Calendar,
+    fleet: Fleet = NOBODY,
 ) -> Context:
     """Collect what a decision about one model reads of everything else."""
     return Context(
         access=access,
         governing=governing(policies, model),
         freezes=freezes_over(calendar, model),
+        drained=fleet.drained(),
         seen=_seen(access.rev, policies.rev, calendar.rev),
     )
 

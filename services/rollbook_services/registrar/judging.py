@@ -18,6 +18,7 @@ from rollbook.catalogue.promotion import (
     PromotionSuperseded,
 )
 from rollbook.names import EventId, PromotionId
+from rollbook_services.policy.document import Policy
 from rollbook_services.policy.gate import Judged
 from rollbook_services.policy.quorum import binding
 from rollbook_services.policy.shape import OnRebase, Queue
@@ -26,6 +27,8 @@ from rollbook_services.registrar.seeing import (
     bound_of,
     explain,
     incumbent_of,
+    places_of,
+    stable_in,
     stage_of,
 )
 from rollbook_services.registrar.state import KnownVersion, Model, Promotion
@@ -46,14 +49,15 @@ def settle(decision: Decision, before: Model) -> None:
 
     What the gates read is all immutable: it changed where it is another object.
     """
-    seen = {id_: _looked_at(before, id_) for id_ in decision.model.open}
+    policy = decision.policy
+    seen = {id_: _looked_at(before, id_, policy) for id_ in decision.model.open}
     touched = [
         id_
         for id_ in decision.model.open
         if any(
             now is not then
             for now, then in zip(
-                _looked_at(decision.model, id_), seen[id_], strict=True
+                _looked_at(decision.model, id_, policy), seen[id_], strict=True
             )
         )
     ]
@@ -61,13 +65,14 @@ def settle(decision: Decision, before: Model) -> None:
         reconsider(decision, id_)
 
 
-def _looked_at(model: Model, id_: PromotionId) -> tuple[object, ...]:
+def _looked_at(model: Model, id_: PromotionId, policy: Policy) -> tuple[object, ...]:
     promotion: Promotion | None = model.promotions.get(id_)
     if promotion is None:
         return (None,) * 5
     version: KnownVersion = model.versions[promotion.version]
-    stable = model.lane(promotion.stage).stable
-    champion = model.versions[stable[-1].version] if stable else None
+    *_, place = places_of(stage_of(policy, promotion.stage))
+    stable = stable_in(model, place)
+    champion = None if stable is None else model.versions[stable]
     return (promotion, version, champion, model.lanes, model.waivers)
 
 

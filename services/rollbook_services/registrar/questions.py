@@ -8,7 +8,7 @@ from rollbook.commands.explain import Explain
 from rollbook.commands.wire import Told
 from rollbook.envelope import Actor
 from rollbook.refusals import Refusal, invalid_field
-from rollbook.subjects import ACCESS, CALENDAR, POLICIES, model
+from rollbook.subjects import ACCESS, CALENDAR, FLEET, POLICIES, model
 from rollbook_services.registrar.authorise import may
 from rollbook_services.registrar.basis import Basis
 from rollbook_services.registrar.cache import Cache
@@ -36,7 +36,7 @@ async def tell(
     at = now if command.as_of is None else await cache.time_at(sequence)
     around = basis.around
     context = context_for(
-        command.model, around.access, around.policies, around.calendar
+        command.model, around.access, around.policies, around.calendar, around.fleet
     )
     state = cast("Model", basis.own.state)
     answer = explain(state, context, command, max(at, basis.not_before()))
@@ -47,10 +47,10 @@ async def tell(
 
 async def _basis(command: Explain, cache: Cache) -> Basis:
     """Read all that the answer rests on, as the ledger's leader has it."""
-    read = (model(command.model), ACCESS, POLICIES, CALENDAR)
+    read = (model(command.model), ACCESS, POLICIES, CALENDAR, FLEET)
     if command.as_of is None:
         found = await asyncio.gather(*map(cache.refresh, read))
     else:
         found = [await cache.as_of(each, command.as_of) for each in read]
-    own, access, policies, calendar = found
-    return Basis(own, access, policies, calendar)
+    own, access, policies, calendar, fleet = found
+    return Basis(own, access, policies, calendar, fleet)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from rollbook.catalogue.approval import Bound
+from rollbook.catalogue.experiment import Beside
 from rollbook.names import (
     EventId,
     Principal,
@@ -16,11 +17,14 @@ from rollbook.names import (
 from rollbook_services.policy.document import Policy
 from rollbook_services.policy.facts import (
     AboutModel,
+    Bar,
     Champion,
+    Drifted,
     Facts,
     Freeze,
     LaneNow,
     LaneStatus,
+    Parent,
     Record,
     Registered,
     Waived,
@@ -30,6 +34,7 @@ from rollbook_services.policy.gates.attestation import Attestation
 from rollbook_services.policy.gates.evidence import Evidence
 from rollbook_services.policy.quorum import binding
 from rollbook_services.policy.stage import Stage
+from rollbook_services.policy.strategy import WHOLE
 from rollbook_services.registrar.state import KnownVersion, Lane, Model, Promotion
 from rollbook_services.registrar.surroundings import Context
 
@@ -50,7 +55,7 @@ def facts_of(
     stage = stage_of(context.policy, promotion.stage)
     version = model.versions[promotion.version]
     bound = bound_of(model, promotion, stage)
-    lanes = model.lanes.items()
+    lanes, parent = model.lanes.items(), parent_of(stage)
     return Facts(
         promotion=promotion.id,
         kind=promotion.kind,
@@ -58,7 +63,7 @@ def facts_of(
         version=promotion.version,
         requester=promotion.requester,
         automatic=promotion.automatic,
-        registered=_registered(model, version, promotion.stage),
+        registered=_registered(model, version, stage),
         lane=_lane_now(model.lane(promotion.stage), stage),
         votes=promotion.votes,
         bound=bound,
@@ -66,11 +71,15 @@ def facts_of(
         holders=context.access.holders(as_of),
         model=AboutModel(model.name, model.tier),
         persons=context.access.persons,
-        champion=_champion(model, promotion.stage),
+        champion=champion_of(model, stable_in(model, parent or promotion.stage)),
         stays={name: lane.stays for name, lane in lanes},
         freezes=tuple(freezes_over(context, promotion.stage)),
         waivers=tuple(waived(model, promotion)),
         empty_stages=frozenset(name for name, lane in lanes if lane.desired is None),
+        parent=None
+        if parent is None
+        else _parent(model, context.policy, stage, parent),
+        incomparable=_incomparable(model, promotion, context.policy),
         live_in=frozenset(
             name
             for name, lane in lanes
@@ -81,13 +90,13 @@ def facts_of(
     )
 
 
-def _registered(model: Model, version: KnownVersion, stage: StageName) -> Registered:
+def _registered(model: Model, version: KnownVersion, stage: Stage) -> Registered:
     return Registered(
         event=version.registered,
         digest=version.digest,
         status=version.status,
         producer=version.producer,
-        bar=version.bar(stage),
+        bar=bar_of(version, stage),
         proven_in=version.proven_in,
         label=version.label,
         authors=version.authors,
@@ -110,14 +119,60 @@ def _lane_now(lane: Lane, stage: Stage) -> LaneNow:
         unreported=unreported(lane, stage),
         hold=lane.hold,
         dispatched_at=lane.dispatched_at,
+        drifts=tuple(
+            Drifted(name, drift.id, drift.since, drift.accepted)
+            for name, drift in sorted(lane.drifts.items())
+        ),
     )
 
 
-def _champion(model: Model, stage: StageName) -> Champion | None:
-    stable = model.lane(stage).stable
-    if not stable:
+def _parent(model: Model, policy: Policy, stage: Stage, name: StageName) -> Parent:
+    lane, top = model.lane(name), stable_in(model, name)
+    taken = sum(
+        found.share
+        for other in model.lanes.values()
+        if (found := other.experiment) is not None
+        and found.parent == name
+        and found.beside is Beside.CHALLENGER
+    )
+    challenger = stage.strategy.challenger
+    asked = int(challenger.share.removesuffix("%")) if challenger else 0
+    targets = stage_of(policy, name).targets
+    return Parent(
+        stage=name,
+        slot=lane.slot.promotion if lane.slot else None,
+        stable=top,
+        is_settled=all(_is_alone(lane, each, top) for each in targets),
+        is_crowded=challenger is not None and taken + asked >= WHOLE,
+    )
+
+
+def _is_alone(lane: Lane, target: TargetName, top: Version | None) -> bool:
+    """Tell whether a target should run the stable version and nothing else."""
+    desired = lane.desired
+    if desired is None:
+        return False
+    weights = desired.targets.get(target, {}).items()
+    runs = {desired.variants[name].version: weight for name, weight in weights}
+    return runs == {top: WHOLE}
+
+
+def _incomparable(
+    model: Model, promotion: Promotion, policy: Policy
+) -> dict[StageName, StageName]:
+    """Find the stages in which a version has nothing to be compared with."""
+    found = {}
+    for stage in policy.stages:
+        parent = parent_of(stage)
+        if parent and stable_in(model, parent) in (None, promotion.version):
+            found[stage.name] = parent
+    return found
+
+
+def champion_of(model: Model, number: Version | None) -> Champion | None:
+    """Return what a version is compared with; None: with nothing."""
+    if number is None:
         return None
-    number = stable[-1].version
     known: KnownVersion = model.versions[number]
     return Champion(number, known.label, records_of(model, known))
 
@@ -198,11 +253,33 @@ def stage_of(policy: Policy, name: StageName) -> Stage:
     return policy.stage(name) or Stage(name=name)
 
 
+def parent_of(stage: Stage) -> StageName | None:
+    """Return beside which stage versions run here; None: they replace what runs."""
+    return stage.beside if stage.strategy.is_beside else None
+
+
+def places_of(stage: Stage) -> tuple[StageName, ...]:
+    """Return where versions of a stage are served: beside another, also as that one."""
+    parent = parent_of(stage)
+    return (stage.name,) if parent is None else (stage.name, parent)
+
+
+def bar_of(version: KnownVersion, stage: Stage) -> Bar | None:
+    """Return what bars a version from where a stage's versions are served."""
+    return next(filter(None, map(version.bar, places_of(stage))), None)
+
+
+def stable_in(model: Model, stage: StageName) -> Version | None:
+    """Return what has proved itself in a lane last, and was not rolled off."""
+    stack = model.lane(stage).stable
+    return stack[-1].version if stack else None
+
+
 def status_of(lane: Lane, stage: Stage) -> LaneStatus:
     """Say what a lane accepts."""
     if lane.slot is not None:
         return LaneStatus.MOVING
-    if lane.desired is None:
+    if lane.desired is None or not lane.desired.variants:
         return LaneStatus.EMPTY
     return LaneStatus.INDETERMINATE if unreported(lane, stage) else LaneStatus.SETTLED
 
@@ -212,7 +289,9 @@ def unreported(lane: Lane, stage: Stage) -> tuple[TargetName, ...]:
     return tuple(
         name
         for name in stage.targets
-        if lane.desired is not None and not _is_known(lane, name)
+        if lane.desired is not None
+        and name not in lane.drained
+        and not _is_known(lane, name)
     )
 
 
@@ -235,8 +314,13 @@ class Incumbent:
 
 
 def incumbent_of(model: Model, stage: StageName) -> Incumbent:
-    """Return the slot holder's version while it moves, else the newest stable one."""
+    """Return the slot holder's version while it moves, else the newest stable one.
+
+    What runs beside another stage replaces nothing, so it is nobody's incumbent.
+    """
     lane = model.lane(stage)
+    if lane.desired is not None and lane.desired.beside is not None:
+        return Incumbent(None, None, None)
     if lane.slot is not None:
         holder = model.promotions[lane.slot.promotion]
         return Incumbent(holder.version, holder.id, lane.slot.since)

@@ -34,6 +34,7 @@ from rollbook_services.registrar.surroundings import (
     Access,
     Bundles,
     Calendar,
+    Fleet,
     Policies,
     State,
 )
@@ -51,7 +52,8 @@ _snapshots: Final = Table(
     Column("state", LargeBinary, nullable=False),
 )
 _states: Final[dict[type[State], TypeAdapter[Any]]] = {
-    each: TypeAdapter(each) for each in (Model, Access, Policies, Calendar, Bundles)
+    each: TypeAdapter(each)
+    for each in (Model, Access, Policies, Calendar, Bundles, Fleet)
 }
 
 

@@ -11,9 +11,11 @@ from typing import Annotated, Final, TypeVar
 
 from pydantic import PlainSerializer
 
-from rollbook.catalogue.lane import DesiredSet
+from rollbook.catalogue.experiment import ExperimentStarted
+from rollbook.catalogue.lane import DesiredSet, DriftPolicy
 from rollbook.catalogue.parts import GateStatus, PromotionKind
 from rollbook.catalogue.promotion import Deadlines, PauseCause
+from rollbook.catalogue.rollout import Rollout
 from rollbook.envelope import Actor
 from rollbook.names import (
     AliasName,
@@ -42,7 +44,7 @@ from rollbook_services.policy.facts import (
 from rollbook_services.registrar.growing import Growing
 from rollbook_services.registrar.transitions import PromotionState
 
-RULES_VERSION: Final = "3"
+RULES_VERSION: Final = "4"
 EVERYWHERE: Final = "*"
 T = TypeVar("T")
 InOrder = Annotated[frozenset[T], PlainSerializer(sorted)]
@@ -143,6 +145,16 @@ class TargetNow:
 
 
 @dataclass(frozen=True, slots=True)
+class Drift:
+    """A target that runs something else than is desired, with nothing under way."""
+
+    id: EventId
+    policy: DriftPolicy
+    since: datetime
+    accepted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Slot:
     """The one promotion that may change the lane."""
 
@@ -163,10 +175,16 @@ class Lane:
     targets: Mapping[TargetName, TargetNow] = field(default_factory=dict)
     last: PromotionId | None = None
     """The promotion that was dispatched last."""
+    drained: tuple[TargetName, ...] = ()
+    """Targets for which that promotion does not wait."""
     stays: tuple[Stay, ...] = ()
     """What was stable from when to when, oldest first."""
     dispatched_at: tuple[datetime, ...] = ()
     """When forward promotions were dispatched, oldest first, the last hundred."""
+    drifts: Mapping[TargetName, Drift] = field(default_factory=dict)
+    """What drifted and has not converged since."""
+    experiment: ExperimentStarted | None = None
+    """What runs beside a parent lane just now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,6 +207,8 @@ class Promotion:
     retry_of: PromotionId | None = None
     state: PromotionState = PromotionState.GATING
     token: int | None = None
+    is_void: bool = False
+    """Whether it says nothing of its version: what it was compared with changed."""
     gates: Mapping[GateName, Said] = field(default_factory=dict)
     votes: tuple[Vote, ...] = ()
     refused: InOrder[tuple[Principal, str]] = frozenset()
@@ -210,6 +230,16 @@ class Paused:
     returns_to: PromotionState
     until: datetime | None = None
     """When to look whether what stopped it is over."""
+    role: RoleName | None = None
+    """Who alone may let it go on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What was measured of a version and of what it is compared with, by side."""
+
+    metrics: Mapping[str, Mapping[str, float]]
+    samples: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,8 +248,12 @@ class Underway:
 
     deadlines: Deadlines | None
     step_since: datetime
+    rollout: Rollout | None = None
+    """None: recorded before there were plans."""
+    wave: int = 0
+    step: int = 0
     is_applied: bool = False
-    """Whether as many targets as needed have applied it."""
+    """Whether as many targets as the step needs have applied it."""
     bake_until: datetime | None = None
     paused: Paused | None = None
     accepted: InOrder[str] = frozenset()
@@ -229,6 +263,8 @@ class Underway:
     analysed: Mapping[str, tuple[GateStatus, EventId]] = field(default_factory=dict)
     """By metric, the last word and the record it comes from."""
     analysed_at: datetime | None = None
+    measured: Measured | None = None
+    """What was measured last, where it runs beside another."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,6 +308,7 @@ class Model:
     name: ModelName
     is_registered: bool = False
     tier: str | None = None
+    side_effect_free: bool = False
     commands: Commands = field(default_factory=Growing)
     versions: Growing[Version, KnownVersion] = field(default_factory=Growing)
     digests: Growing[Digest, Version] = field(default_factory=Growing)

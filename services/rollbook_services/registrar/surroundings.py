@@ -1,7 +1,7 @@
 """What does a decision about a model read of everything else?
 
 The small aggregates: who may do what, which policies hold, what is frozen, what is
-released together. Kept like a model, by folding their events.
+released together, which agents there are. Kept like a model, by folding their events.
 """
 
 from collections.abc import Mapping
@@ -16,6 +16,7 @@ from rollbook.catalogue.bundle import Member
 from rollbook.catalogue.calendar import Lanes
 from rollbook.catalogue.promotion import Seen
 from rollbook.names import (
+    AgentName,
     BundleId,
     Digest,
     EventId,
@@ -23,6 +24,7 @@ from rollbook.names import (
     Principal,
     RoleName,
     StageName,
+    TargetName,
     TokenId,
 )
 from rollbook_services.policy.document import Policy
@@ -36,6 +38,7 @@ from rollbook_services.registrar.state import (
 from rollbook_services.same import Same
 
 NOTHING_SEEN: Final = Seen(access=0, policies=0, calendar=0)
+NOWHERE: Final[frozenset[tuple[StageName, TargetName]]] = frozenset()
 _NEVER: Final = datetime.max.replace(tzinfo=UTC)
 
 
@@ -203,7 +206,49 @@ class Bundles:
     rev: int = 0
 
 
-State = Model | Access | Policies | Calendar | Bundles
+@dataclass(frozen=True, slots=True)
+class Agent:
+    """An agent that was enrolled."""
+
+    place: Place
+    public_key: str | None
+    token: TokenId | None
+    is_revoked: bool = False
+    is_drained: bool = False
+    is_present: bool | None = None
+    """Whether it holds its lease; None: it never did."""
+    session: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Fleet:
+    """All agents."""
+
+    commands: Commands = field(default_factory=Growing)
+    agents: Mapping[AgentName, Agent] = field(default_factory=dict)
+    """Revoked ones too: what they said stays in the record."""
+    rev: int = 0
+
+    def drained(self) -> frozenset[tuple[StageName, TargetName]]:
+        """Return the places where an agent stands aside.
+
+        The same object as long as the agents are the same.
+        """
+        return _drained(Same(self.agents)) if self.agents else NOWHERE
+
+
+@lru_cache(maxsize=8)
+def _drained(
+    same: Same[Mapping[AgentName, Agent]],
+) -> frozenset[tuple[StageName, TargetName]]:
+    return frozenset(
+        (agent.place.stage, agent.place.target)
+        for agent in same.it.values()
+        if agent.is_drained and not agent.is_revoked
+    )
+
+
+State = Model | Access | Policies | Calendar | Bundles | Fleet
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,6 +268,8 @@ class Context:
     governing: Governing
     freezes: tuple[DeclaredFreeze, ...] = ()
     """Those that cover the model, in whichever stage."""
+    drained: frozenset[tuple[StageName, TargetName]] = NOWHERE
+    """Targets that no change waits for."""
     seen: Seen = NOTHING_SEEN
 
     @property

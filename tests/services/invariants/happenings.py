@@ -6,19 +6,22 @@ from typing import Final
 
 from hypothesis import strategies as st
 
-from rollbook.catalogue.access import IdentityLinked, TokenRevoked
+from rollbook.catalogue.access import IdentityLinked, Place, TokenRevoked
 from rollbook.catalogue.calendar import (
     FreezeDeclared,
     FreezeLifted,
     InFlight,
     Lanes,
 )
+from rollbook.catalogue.fleet import AgentDrained, AgentEnrolled, AgentUndrained
 from rollbook.catalogue.parts import PromotionKind
 from rollbook.catalogue.policy import PolicyActivated, PolicyProposed
 from rollbook.envelope import Actor
-from rollbook.subjects import ACCESS, CALENDAR, POLICIES
+from rollbook.names import AgentName
+from rollbook.subjects import ACCESS, CALENDAR, FLEET, POLICIES
 from rollbook_services.policy.document import BUILT_IN, Policy, digest_of
-from rollbook_services.registrar.surroundings import Access, Calendar, Policies
+from rollbook_services.registrar.seeing import stage_of
+from rollbook_services.registrar.surroundings import Access, Calendar, Fleet, Policies
 from tests.services.invariants import rules
 from tests.services.invariants.requests import evenly
 from tests.services.invariants.turns import (
@@ -32,7 +35,15 @@ from tests.services.invariants.turns import (
     likely,
 )
 from tests.support.governed import BOTH, OWNER, RISK
-from tests.support.scenario import ALICE, BOB, CAROL, DAVE, PRODUCTION, STAGING
+from tests.support.scenario import (
+    ALICE,
+    BOB,
+    CAROL,
+    DAVE,
+    DEFAULT,
+    PRODUCTION,
+    STAGING,
+)
 from tests.support.together import ADMIN, RULER, World, token
 
 COVERED: Final = ((), (), (STAGING,), (PRODUCTION,))
@@ -145,6 +156,20 @@ def _gain(world: World, turn: Turn) -> World:
     return world.written(ACCESS, held, by=ADMIN, after=turn.pause)
 
 
+def _drain(world: World, turn: Turn) -> World:
+    """Let an agent of production stand aside, or come back."""
+    targets = stage_of(world.look().context.policy, PRODUCTION).targets or (DEFAULT,)
+    place = Place(stage=PRODUCTION, target=targets[turn.one % len(targets)])
+    name = AgentName(f"agent-{place.target}")
+    known = world.known(FLEET, Fleet).agents.get(name)
+    if known is None:
+        enrolled = AgentEnrolled(agent=name, place=place, public_key=None, token=None)
+        drained = AgentDrained(agent=name, reason=WHY)
+        return world.written(FLEET, enrolled, drained, after=turn.pause)
+    kind = AgentUndrained if known.is_drained else AgentDrained
+    return world.written(FLEET, kind(agent=name, reason=WHY), after=turn.pause)
+
+
 HAPPENING: Final[dict[str, Happening]] = {
     "freeze": _freeze,
     "lift": _lift,
@@ -152,6 +177,7 @@ HAPPENING: Final[dict[str, Happening]] = {
     "link": _link,
     "lose": _lose,
     "gain": _gain,
+    "drain": _drain,
 }
 AROUND: Final = tuple(HAPPENING)
 

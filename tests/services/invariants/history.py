@@ -26,9 +26,10 @@ from rollbook.commands.promotion import (
 from rollbook.commands.wire import AnyCommand
 from rollbook.envelope import Envelope
 from rollbook.event import Event
-from rollbook.names import EvidenceKind, GateName, PromotionId
+from rollbook.names import EvidenceKind, GateName, PromotionId, StageName
 from rollbook.refusals import Refusal
 from rollbook.subjects import model as aggregate_of
+from rollbook_services.policy.document import BUILT_IN
 from rollbook_services.registrar.evolve import evolve
 from rollbook_services.registrar.seeing import explain, incumbent_of
 from rollbook_services.registrar.state import Model, Promotion
@@ -66,7 +67,9 @@ _NONE: Final = GateName("none")
 @cache
 def beginning(name: str) -> World:
     """Begin where much can happen: 1 runs in production, 2 in staging, 4 are good."""
-    world = begun(soon_over=(BOB, OWNER)).given(RegisterModel(model=FRAUD), by=PIPELINE)
+    register_ = RegisterModel(model=FRAUD, side_effect_free=True)
+    world = begun(soon_over=(BOB, OWNER)).given(register_, by=PIPELINE)
+    world = ruled_by(world, rules.PLAIN.get(name, BUILT_IN))
     for number in range(1, 5):
         command = register(number, authors=(RISK.id,) if number == 3 else ())
         world = world.given(command, by=PIPELINE)
@@ -76,10 +79,17 @@ def beginning(name: str) -> World:
     for number, stage in ((1, STAGING), (1, PRODUCTION), (2, STAGING)):
         world = world.given(promote(number, stage), by=PIPELINE)
         newest = len(world.model().promotions)
-        if stage == PRODUCTION:
+        if stage == PRODUCTION and name not in rules.PLAIN:
             world = world.given(approve(newest, world.look()), by=BOB)
-        world = world.given(dispatch(newest), by=CONDUCTOR).applied(FRAUD, stage)
-    return ruled_by(world, rules.ALL[name])
+        world = world.given(dispatch(newest), by=CONDUCTOR)
+        desired = world.model().lane(stage).desired
+        for target in desired.targets if desired else ():
+            world = world.applied(FRAUD, stage, target=target)
+    world = ruled_by(world, rules.ALL[name])
+    if name in rules.BEGUN:
+        world = world.given(promote(2, rules.BEGUN[name]), by=PIPELINE)
+        world = world.given(dispatch(len(world.model().promotions)), by=CONDUCTOR)
+    return world
 
 
 def dispatch(number: int) -> DispatchPromotion:
@@ -146,6 +156,8 @@ class Witness:
             if not isinstance(each.event, PromotionSucceeded):
                 continue
             asked = self.watch.asked[each.event.promotion]
+            if self._ran_beside(each.event.stage):
+                continue  # it replaced nothing that could come back
             if asked.is_forward and not asked.event.automatic:
                 wake = RequestCandidates(model=FRAUD)
                 then = self.world.when(wake, by=CONDUCTOR, after=timedelta(0))
@@ -155,6 +167,10 @@ class Witness:
                     if isinstance(new.event, PromotionRequested)
                 ]
                 assert each.event.stage not in wanted, "I10: undone by automation"
+
+    def _ran_beside(self, stage: StageName) -> bool:
+        desired = self.watch.lanes[stage].desired
+        return desired is not None and desired.beside is not None
 
 
 def _judged_in(placed: Iterable[Envelope[Event]]) -> set[PromotionId]:

@@ -4,8 +4,8 @@ A step is drawn without a history and becomes a request once there is one, so th
 hypothesis can shrink a history by leaving steps out.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any, Final
 
@@ -30,13 +30,23 @@ from rollbook.commands.version import (
     RetireVersion,
 )
 from rollbook.envelope import Actor
-from rollbook.names import AliasName, EventId, PromotionId, Reason, StageName, Version
+from rollbook.names import (
+    AliasName,
+    EventId,
+    PromotionId,
+    Reason,
+    StageName,
+    TargetName,
+    Version,
+)
+from rollbook_services.registrar.state import Lane
 from tests.support.scenario import (
     ALICE,
     BOB,
     CAROL,
     CONDUCTOR,
     DAVE,
+    DEFAULT,
     DEVELOPMENT,
     FRAUD,
     PIPELINE,
@@ -58,6 +68,7 @@ STAGES: Final = (STAGING, STAGING, PRODUCTION, PRODUCTION, DEVELOPMENT)
 PEOPLE: Final = (BOB, CAROL, BOB, CAROL, BOB, ALICE, DAVE)
 WHY: Final = Reason("because")
 CODES: Final = ("load_failed", "unreachable")
+TOLD: Final = 12  # of so many who cannot apply a change on many targets, one says so
 Request = Callable[[Scenario, int, int], tuple[Any, Actor]]
 
 
@@ -74,6 +85,14 @@ class Step:
         """Make the request and let it be decided."""
         command, by = REQUESTS[self.kind](model, self.one, self.two)
         return model.when(command, by=by, after=timedelta(minutes=self.minutes))
+
+
+def pick(stages: Sequence[StageName], model: Scenario, one: int) -> StageName:
+    """Choose one of these stages, or one that runs beside another."""
+    named = model.context.policy.stages
+    beside = [each.name for each in named if each.beside is not None]
+    known = (*stages, *beside)
+    return known[one % len(known)]
 
 
 def _promotion(model: Scenario, one: int) -> PromotionId:
@@ -100,7 +119,7 @@ def _version(model: Scenario, one: int) -> Version:
 
 
 def _promote(model: Scenario, one: int, two: int) -> tuple[Any, Actor]:
-    stage = STAGES[one % len(STAGES)]
+    stage = pick(STAGES, model, one)
     hold = model.lane(stage).hold
     kind = PromotionKind.FORWARD if one % 7 else PromotionKind.REDEPLOY
     command = promote(
@@ -124,21 +143,48 @@ def _vote(model: Scenario, one: int, two: int) -> tuple[Any, Actor]:
 
 def _report(model: Scenario, one: int, two: int) -> tuple[Any, Actor]:
     stage = _moving(model, one)
+    lane = model.lane(stage)
+    target = _target(lane, one)
+    weights = lane.desired.targets.get(target, {}) if lane.desired else {}
     state = list(ReportedState)[min(two % 5, 2)]
     state = ReportedState.APPLIED if two % 5 > 2 else state
+    if len(lane.desired.targets if lane.desired else ()) > 1 and one % TOLD:
+        state = ReportedState.APPLIED  # with many targets one would always fail
+    runs = {}
+    if lane.desired is not None and state is ReportedState.APPLIED:
+        runs = {name: lane.desired.variants[name].digest for name in weights}
     code = CODES[one % 2] if state is ReportedState.UNAPPLIED else None
-    return report(model, stage, state, code=code), agent(stage)
+    place = lane.desired.beside if lane.desired and lane.desired.beside else stage
+    by = replace(
+        agent(place), credential={"token": "agent", "stage": place, "target": target}
+    )
+    said = report(model, stage, state, code=code, target=target, observed=runs)
+    return said, by
 
 
 def _moving(model: Scenario, one: int) -> StageName:
     """Choose a stage where something is under way, or any."""
     moving = [stage for stage, lane in model.model.lanes.items() if lane.slot]
-    stages = moving if moving and one % 6 else STAGES
-    return stages[one % len(stages)]
+    if moving and one % 6:
+        return moving[one % len(moving)]
+    return pick(STAGES, model, one)
+
+
+def _target(lane: Lane, one: int) -> TargetName:
+    """Choose a target that has not applied what is desired; now and then any."""
+    told = list(lane.desired.targets) if lane.desired else []
+    late = [
+        name
+        for name in told
+        if (now := lane.targets.get(name)) is None
+        or (now.revision, now.state) != (lane.revision, "applied")
+    ]
+    chosen = (late if one % 7 else told) or told or [DEFAULT]
+    return chosen[one % len(chosen)]
 
 
 def _quarantine(model: Scenario, one: int, two: int) -> tuple[Any, Actor]:
-    scope = Scope(stages=() if two % 2 else (STAGES[one % 5],))
+    scope = Scope(stages=() if two % 2 else (pick(STAGES, model, one),))
     fields: dict[str, Any] = {
         "model": FRAUD,
         "version": _version(model, one),
@@ -151,7 +197,7 @@ def _quarantine(model: Scenario, one: int, two: int) -> tuple[Any, Actor]:
 
 
 def _hold(model: Scenario, one: int, two: int) -> tuple[Any, Actor]:
-    stage = STAGES[one % 5]
+    stage = pick(STAGES, model, one)
     now = model.lane(stage).hold
     if now is None or two % 4 == 0:
         return PlaceHold(model=FRAUD, stage=stage, reason=WHY), DAVE
@@ -171,7 +217,7 @@ def _end(model: Scenario, one: int, two: int) -> tuple[Any, Actor]:
 
 def _roll_back(model: Scenario, one: int, two: int) -> tuple[Any, Actor]:
     to = {"to": _version(model, two)} if two % 4 == 0 else {}
-    return roll_back(STAGES[one % 4], **to), DAVE
+    return roll_back(pick(STAGES[:4], model, one), **to), DAVE
 
 
 def _take_away(model: Scenario, one: int, two: int) -> tuple[Any, Actor]:

@@ -1,9 +1,10 @@
 """Under which policies do random histories live?"""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any, Final
 
+from rollbook.names import StageName
 from rollbook_services.policy.document import BUILT_IN, Policy
 from tests.support.governed import PRODUCTION, SIGN_OFF, STAGING, policy
 
@@ -86,16 +87,112 @@ SEV2: Final[Written] = {
 }
 
 
+MANY: Final = ("eu-1", "eu-2", "us-1")
+BY_WAVES: Final[Written] = {
+    "canary": {
+        "waves": [["eu-1"], ["eu-2", "us-1"]],
+        "steps": [{"weight": 10, "bake": "10m"}, {"weight": 100, "bake": "20m"}],
+        "min_success": "50%",
+        "analysis": WATCHED["all_at_once"]["analysis"][:1],
+    }
+}
+PATIENT: Final[Written] = {"deadlines": {"ack": "1d", "step": "2d", "total": "4d"}}
+BY_HAND: Final[Written] = {
+    "canary": {
+        "steps": [
+            {"weight": 5},
+            {"pause": "model-owner"},
+            {"weight": 50, "bake": "10m"},
+            {"weight": 100},
+        ],
+    }
+}
+SHADOW: Final[Written] = {
+    **PATIENT,
+    "name": "shadow",
+    "beside": "production",
+    "after": {"stages": ["staging"]},
+    "auto_promote": "newest_eligible",
+    "strategy": {"shadow": {"sample": "10%", "min_samples": 100, "duration": "9h"}},
+}
+DUEL: Final[Written] = {
+    **PATIENT,
+    "name": "duel",
+    "beside": "production",
+    "strategy": {
+        "challenger": {
+            "share": "20%",
+            "split_key": "header:x-customer",
+            "metric": "gain",
+            "min_samples": 100,
+            "stop": {"after": "3h", "or_when": "value > champion * 1.2"},
+        }
+    },
+}
+OTHER_DUEL: Final[Written] = {**DUEL, "name": "other-duel", "queue": "single"}
+WON: Final[Written] = {
+    "id": "won",
+    "kind": "evidence",
+    "evidence": "experiment",
+    "when": "champion.exists",
+    "on_missing": "wait",
+    "mode": "warn",
+}
+
+
 def ruled(
-    staging: Written | None = None, production: Written | None = None, **spec: Any
+    staging: Written | None = None,
+    production: Written | None = None,
+    beside: Sequence[Written] = (),
+    **spec: Any,
 ) -> Policy:
     """Make a policy of three stages; the first deploys nothing."""
     first = {**STAGING, **(staging or {})}
     second = {**PRODUCTION, **(production or {})}
-    return policy(dict(DEVELOPMENT), first, second, **spec)
+    more = [dict(each) for each in beside]
+    return policy(dict(DEVELOPMENT), first, second, *more, **spec)
 
 
+WIDE: Final[Mapping[str, Policy]] = {
+    "by waves": ruled(
+        {},
+        {
+            **PATIENT,
+            "targets": MANY,
+            "strategy": BY_WAVES,
+            "rollback": {"when": ["failed", "errored"]},
+        },
+    ),
+    "by hand": ruled(
+        {},
+        {
+            **PATIENT,
+            "targets": MANY[:2],
+            "strategy": BY_HAND,
+            "windows": [LUNCH],
+            "in_flight_when_closed": "pause",
+            "rollback": {"when": ["failed"], "profile": "same"},
+        },
+    ),
+    "shadowed": ruled(
+        {},
+        {
+            **PATIENT,
+            "targets": MANY[:2],
+            "after": {"stages": ["staging", "shadow"], "mode": "any"},
+            "auto_promote": "newest_eligible",
+        },
+        [SHADOW],
+    ),
+    "challenged": ruled(
+        {},
+        {"targets": MANY[1:], "strategy": BY_HAND, "gates": [WON]},
+        [{**DUEL, "auto_promote": "newest_eligible"}, OTHER_DUEL],
+    ),
+}
+"""Production has several targets, and versions run beside it."""
 POLICIES: Final[Mapping[str, Policy]] = {
+    **WIDE,
     "two roles": ruled(
         {"gates": [QUALITY]},
         {
@@ -153,6 +250,18 @@ POLICIES: Final[Mapping[str, Policy]] = {
     ),
 }
 ALL: Final[Mapping[str, Policy]] = {"built-in": BUILT_IN, **POLICIES}
+PLAIN: Final[Mapping[str, Policy]] = {
+    name: ruled({}, {"targets": wide.spec.stages[2].targets})
+    for name, wide in WIDE.items()
+}
+"""The same targets, and nothing to prove on the way there."""
+BEGUN: Final[Mapping[str, StageName]] = {
+    "by waves": StageName("production"),
+    "by hand": StageName("production"),
+    "shadowed": StageName("shadow"),
+    "challenged": StageName("duel"),
+}
+"""Where version 2 is on its way when a history begins."""
 _STRICTER: Final[Written] = {"id": "also", "kind": "rate", "max": 3, "per": "1d"}
 
 

@@ -1,7 +1,9 @@
 """After any history of requests, under any rules, the invariants of a model hold."""
 
+from typing import Final
+
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rollbook.refusals import Refusal
@@ -23,8 +25,11 @@ from tests.support.scenario import (
     roll_back,
 )
 
+EXAMPLES: Final = settings().max_examples * 3 // 4  # of each of so many rules
+
 
 @pytest.mark.parametrize("name", list(rules.ALL))
+@settings(max_examples=EXAMPLES)
 @given(data=st.data())
 def test_the_invariants_hold_after_every_turn(name: str, data: st.DataObject) -> None:
     witness = Witness(beginning(name))

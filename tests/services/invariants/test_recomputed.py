@@ -6,18 +6,21 @@ from typing import Final
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rollbook.names import StageName
 from rollbook.subjects import CALENDAR
 from rollbook_services.policy.document import BUILT_IN
 from rollbook_services.registrar.hindsight.recompute import recompute
 from rollbook_services.registrar.hindsight.trial import trial
 from rollbook_services.registrar.hindsight.verdict import Outcome
 from tests.services.invariants.requests import Step, steps
+from tests.services.invariants.rules import DUEL
 from tests.services.registrar.ledgers import Book, registered
 from tests.support.governed import PRODUCTION as SPEC
 from tests.support.governed import STAGING as STAGING_SPEC
 from tests.support.governed import policy
-from tests.support.scenario import BOB, CAROL
+from tests.support.scenario import BOB, CAROL, PIPELINE, promote
 
+DUELS: Final = StageName("duel")
 REVIEWED: Final = {
     "id": "sign-off",
     "kind": "approvals",
@@ -51,6 +54,15 @@ RULES: Final = (
         {"name": "development"},
     ),
     policy(STAGING_SPEC, {"name": "development"}),
+    policy(
+        {
+            **STAGING_SPEC,
+            "strategy": {"canary": {"steps": [{"weight": 20}, {"weight": 100}]}},
+        },
+        {**SPEC, "gates": [REVIEWED]},
+        {**DUEL, "after": {"stages": ["staging"]}},
+        {"name": "development"},
+    ),
 )
 
 
@@ -100,6 +112,18 @@ def test_so_it_is_while_rules_freezes_and_tokens_come_and_go(
     report = recompute(book.envelopes)
     assert report.disagreements == ()
     assert report.agreed == report.decisions
+
+
+@given(history=st.lists(steps, min_size=10, max_size=40))
+def test_so_it_is_by_steps_and_beside_what_is_live(history: list[Step]) -> None:
+    book = begun()
+    book.rule(RULES[-1])
+    book.tell(lambda model: model.given(promote(2, DUELS), by=PIPELINE).dispatched(4))
+    for step in history:
+        book.tell(step.ask)
+    report = recompute(book.envelopes)
+    assert report.disagreements == ()
+    assert report.agreed == report.decisions > 0
 
 
 @given(history=st.lists(steps, min_size=10, max_size=60))

@@ -34,7 +34,7 @@ from rollbook_services.registrar.transitions import (
     WAITING,
     PromotionState,
 )
-from tests.services.invariants.requests import REQUESTS
+from tests.services.invariants.requests import REQUESTS, pick
 from tests.support.governed import BOTH, COMMANDER, OWNER, RISK, SECOND
 from tests.support.scenario import (
     ALICE,
@@ -60,7 +60,6 @@ COMMANDERS: Final = (COMMANDER, SECOND, DAVE, COMMANDER, OWNER)
 REVIEWERS: Final = (DAVE, SECOND, CAROL, COMMANDER, BOB)
 UNKNOWN: Final = PromotionId(999)
 STAGES: Final = (STAGING, PRODUCTION, STAGING, PRODUCTION, DEVELOPMENT)
-PREDECESSOR: Final = {PRODUCTION: STAGING}
 PAUSES: Final = tuple(
     timedelta(minutes=minutes)
     for minutes in (
@@ -104,15 +103,16 @@ def _of(model: Scenario, one: int, *states: PromotionState) -> PromotionId:
 
 def _promote(model: Scenario, one: int, two: int) -> Asked:
     """Ask for a version that has a chance there; now and then for any."""
-    stage = STAGES[one % len(STAGES)]
-    lane, before = model.lane(stage), PREDECESSOR.get(stage)
+    stage = pick(STAGES, model, one)
+    lane, after = model.lane(stage), stage_of(model.context.policy, stage).after
+    before = set(after.stages) if after else set()
     numbers = list(model.model.versions)
     fitting = [
         number
         for number, known in model.model.versions.items()
         if known.bar(stage) is None
         and known.status is not VersionStatus.RETIRED
-        and (before is None or before in known.proven_in)
+        and before <= set(known.proven_in)
         and not (lane.stable and lane.stable[-1].version == number)
     ]
     number = chosen(fitting if two % 6 else numbers, two // 6, Version(1))
@@ -208,9 +208,11 @@ def _analyse(model: Scenario, one: int, two: int) -> Asked:
     return RecordAnalysis(
         model=FRAUD,
         promotion=number,
+        wave=underway.wave if underway else 0,
+        step=underway.step if underway else 0,
         metrics={
-            "candidate": {"errors": value, "delay": 1.0 + value},
-            "champion": {"delay": 1.0},
+            "candidate": {"errors": value, "delay": 1.0 + value, "gain": 1.0 + value},
+            "champion": {"delay": 1.0} if two % 4 == 0 else {"delay": 1.0, "gain": 1.1},
         },
         samples=(500, 500, 20)[one % 3],
         from_at=since,
@@ -226,9 +228,17 @@ def _pause(model: Scenario, one: int, two: int) -> Asked:
 def _resume(model: Scenario, one: int, two: int) -> Asked:
     number = _of(model, one, PromotionState.PAUSED)
     accept = ("errors",) if two % 2 else ()
+    promotion = model.model.promotions.get(number)
+    now = promotion.underway if promotion is not None else None
+    by_role = now is not None and now.paused is not None and now.paused.role is not None
     return ResumePromotion(
-        model=FRAUD, promotion=number, accept=accept, reason=WHY
-    ), DAVE
+        model=FRAUD,
+        promotion=number,
+        wave=now.wave if now else 0,
+        step=now.step if now and one % 7 else 0,
+        accept=accept,
+        reason=WHY,
+    ), OWNER if by_role and two % 5 else DAVE
 
 
 def _record(model: Scenario, one: int, two: int) -> Asked:
@@ -311,12 +321,21 @@ def likely(model: Scenario) -> list[str]:
         (PromotionState.PAUSED in states, ("resume",) * 3),
         (bool(states & WAITING), (*("vote",) * 6, "wake", "wake")),
         (bool(states & RUNNING), ("wake", "wake", "rare")),
+        (_is_wide(model), (*("report",) * 16, *("wake", "analyse") * 3)),
         (_is_held(model), ("hold",) * 2),
         (_has_glass(model), ("waive",) * 3),
         (any(not each.granted for each in waivers), ("confirm",) * 4),
         (any(each.closed_at is None for each in reviews), ("close",)),
     ]
     return [*ALWAYS, *(name for is_so, names in found if is_so for name in names)]
+
+
+def _is_wide(model: Scenario) -> bool:
+    """Tell whether a change is under way that several targets have to apply."""
+    lanes = model.model.lanes.values()
+    return any(
+        each.slot and len(each.desired.targets) > 1 for each in lanes if each.desired
+    )
 
 
 def _is_held(model: Scenario) -> bool:

@@ -40,19 +40,17 @@ from rollbook.catalogue.target import (
     TargetErrored,
     TargetFailed,
 )
-from rollbook.catalogue.version import (
-    VersionQuarantined,
-    VersionRegistered,
-    VersionReleased,
-)
+from rollbook.catalogue.version import VersionRegistered
 from rollbook.catalogue.waiver import ReviewClosed
 from rollbook.envelope import Envelope
 from rollbook.names import Digest, PromotionId, StageName, Version
 from rollbook.subjects import model_name
 from rollbook_services.policy.shape import Mode
 from tests.services.invariants.asked import Asked
+from tests.services.invariants.contests import Contests
 from tests.services.invariants.glass import Glass
 from tests.services.invariants.holds import Holds
+from tests.services.invariants.serving import Serving
 from tests.services.invariants.stays import Stays
 from tests.services.invariants.surroundings import Surroundings
 from tests.services.invariants.votes import Going, Votes
@@ -98,12 +96,11 @@ class Watch:
         default_factory=lambda: defaultdict(LaneSeen)
     )
     versions: dict[Version, VersionRegistered] = field(default_factory=dict)
-    barred: defaultdict[Version, set[str]] = field(
-        default_factory=lambda: defaultdict(set)
-    )
     batch: list[Envelope[ModelEvent]] = field(default_factory=list)
     """What the last decision has recorded so far."""
     holds: Holds = field(init=False)
+    serving: Serving = field(init=False)
+    contests: Contests = field(init=False)
     votes: Votes | None = None
     glass: Glass | None = None
     stays: Stays | None = None
@@ -111,6 +108,8 @@ class Watch:
     def __post_init__(self) -> None:
         """Let holds be kept from the start; the rest waits for the model's name."""
         self.holds = Holds(self.asked)
+        self.serving = Serving(self.asked, around=self.around)
+        self.contests = Contests(self.serving)
 
     def see(self, recorded: Envelope[ModelEvent]) -> None:
         """Follow one event."""
@@ -126,7 +125,8 @@ class Watch:
         if isinstance(recorded.event, PromotionDispatched):
             self._dispatched(recorded.event, recorded.at)
         self._lane(recorded.event)
-        self._versions(recorded.event)
+        self.serving.see(recorded)
+        self.contests.see(recorded)
         self._ends(recorded.event)
 
     def at_rest(self) -> None:
@@ -134,6 +134,7 @@ class Watch:
         for id_, stage in self.moving.items():
             assert self.lanes[stage].slot == id_, "I11: an end frees its slot"
         self.holds.close(self.batch)
+        self.contests.close(self.batch)
         if self.glass is not None:
             self.glass.at_rest()
         self.batch = []
@@ -145,6 +146,7 @@ class Watch:
         name = model_name(recorded.aggregate)
         assert name is not None
         self.votes = Votes(name, self.around)
+        self.serving.model = name
         if self.around is not None:
             self.glass = Glass(name, self.around, self.asked)
             self.stays = Stays(name, self.around, self.asked)
@@ -251,21 +253,6 @@ class Watch:
         assert (lane.slot, lane.token) == (event.promotion, event.token), "I2: holder"
         assert event.revision == lane.revision + 1, "I2: revision"
         lane.revision, lane.desired = event.revision, event
-        for weights in event.targets.values():
-            assert sum(weights.values()) == 100, "I2: weights"
-        for variant in event.variants.values():
-            bars = self.barred[variant.version]
-            assert not bars & {"*", event.stage}, "I4: barred"
-
-    def _versions(self, event: ModelEvent) -> None:
-        match event:
-            case VersionQuarantined(version=version, scope=scope):
-                self.barred[version].update(scope.stages or ("*",))
-            case VersionReleased(version=version, scope=scope):
-                left = self.barred[version].difference(scope.stages)
-                self.barred[version] = left if scope.stages else set()
-            case _:
-                pass
 
     def _ends(self, event: ModelEvent) -> None:
         if isinstance(event, ENDS_WAITING):

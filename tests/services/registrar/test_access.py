@@ -39,7 +39,7 @@ from rollbook.names import (
 )
 from rollbook.refusals import Reason as Why
 from rollbook.refusals import Refusal
-from rollbook.subjects import ACCESS, BUNDLES, CALENDAR, POLICIES
+from rollbook.subjects import ACCESS, BUNDLES, CALENDAR, FLEET, POLICIES
 from rollbook_services.registrar.authorise import (
     GRANTS,
     JUDGED_BY_THEIR_RULE,
@@ -58,6 +58,7 @@ from rollbook_services.registrar.surroundings import (
     Access,
     Bundles,
     Calendar,
+    Fleet,
     Policies,
 )
 from tests.services.registrar.installation import (
@@ -276,7 +277,7 @@ def test_every_command_says_who_may_ask_for_it() -> None:
 def test_every_command_has_one_home() -> None:
     small = {each for each in flattened(AnyCommand) if "model" not in each.model_fields}
     homes = {aggregate_of(cast("AnyCommand", each.model_construct())) for each in small}
-    assert homes == {ACCESS, POLICIES, CALENDAR, BUNDLES}
+    assert homes == {ACCESS, POLICIES, CALENDAR, BUNDLES, FLEET}
 
 
 def flattened(union: object) -> set[type[Command]]:
@@ -342,5 +343,5 @@ def test_a_person_is_whoever_was_linked_in_whatever_order(
 
 
 def test_an_aggregate_begins_empty() -> None:
-    empty = (Access(), Policies(), Calendar(), Bundles())
-    assert tuple(map(initial, (ACCESS, POLICIES, CALENDAR, BUNDLES))) == empty
+    empty = (Access(), Policies(), Calendar(), Bundles(), Fleet())
+    assert tuple(map(initial, (ACCESS, POLICIES, CALENDAR, BUNDLES, FLEET))) == empty

@@ -7,13 +7,24 @@ from pathlib import Path
 
 import pytest
 
+from rollbook.catalogue.access import Place
 from rollbook.catalogue.bundle import BundleDispatched, BundleRequested
 from rollbook.catalogue.promotion import PromotionDispatched, PromotionRequested
 from rollbook.commands.access import LinkIdentity
 from rollbook.commands.bundle import CancelBundle, DispatchBundle, RequestBundle, Wanted
 from rollbook.commands.calendar import DeclareFreeze
+from rollbook.commands.fleet import EnrolAgent
 from rollbook.errors import Unacknowledged
-from rollbook.names import BundleId, ModelName, Principal, Reason, StageName, Version
+from rollbook.names import (
+    AgentName,
+    BundleId,
+    ModelName,
+    Principal,
+    Reason,
+    StageName,
+    TargetName,
+    Version,
+)
 from rollbook.refusals import Reason as Why
 from rollbook.subjects import BUNDLES, model
 from rollbook_services.registrar.cache import SMALL
@@ -205,6 +216,9 @@ async def test_what_holds_for_all_models_comes_back_from_its_snapshot(
         reason=Reason("married"),
     )
     recorded(await one.ask("link", same))
+    place = Place(stage=StageName("live"), target=TargetName("default"))
+    enrol = EnrolAgent(agent=AgentName("agent-live-default"), place=place)
+    recorded(await one.ask("enrol", enrol))
     refused(await one.ask("b", request()))  # the policy has no such stage
     asked = request().model_copy(update={"stage": StageName("live")})
     recorded(await one.ask("c", asked))

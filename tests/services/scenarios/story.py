@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 from rollbook.catalogue.promotion import PromotionDispatched
 from rollbook.commands.calendar import DeclareFreeze, LiftFreeze
+from rollbook.commands.explain import Explain
 from rollbook.commands.model import RegisterModel
 from rollbook.commands.policy import ActivatePolicy, EndorsePolicy, ProposePolicy
 from rollbook.commands.promotion import (
@@ -23,8 +24,10 @@ from rollbook.commands.wire import AnyCommand
 from rollbook.envelope import Actor, Envelope
 from rollbook.event import Event
 from rollbook.names import EventId, PromotionId, Reason, StageName
+from rollbook.refusals import Refusal
 from rollbook.subjects import POLICIES
 from rollbook_services.policy.document import Policy, digest_of
+from rollbook_services.registrar.explaining import explain
 from rollbook_services.registrar.state import Lane
 from rollbook_services.registrar.surroundings import Policies
 from rollbook_services.registrar.transitions import RUNNING
@@ -119,11 +122,19 @@ class Story:
         ledger = reversed(self.world.ledger)
         return next(each for each in ledger if isinstance(each.event, kind))
 
+    def why(self, number: int) -> str:
+        """Say in a sentence where a promotion stands, and what is next."""
+        now = self.world.look()
+        command = Explain(model=FRAUD, promotion=PromotionId(number))
+        told = explain(now.model, now.context, command, self.time)
+        assert not isinstance(told, Refusal)
+        return str(told["answer"])
+
     # What is told often.
 
-    def model(self, versions: int) -> None:
+    def model(self, versions: int, **fields: Any) -> None:
         """Let the pipeline register the model and so many versions."""
-        self.let(RegisterModel(model=FRAUD), by=PIPELINE)
+        self.let(RegisterModel(model=FRAUD, **fields), by=PIPELINE)
         for number in range(1, versions + 1):
             self.let(register(number), by=PIPELINE)
 
@@ -186,8 +197,12 @@ class Story:
         return self.let(RequestCandidates(model=FRAUD), by=CONDUCTOR)
 
     def apply(self, stage: StageName) -> Scenario:
-        """Let the agent of a stage apply what is desired."""
-        self.world = self.world.applied(FRAUD, stage, after=self._passed())
+        """Let the agents of a stage apply what is desired."""
+        desired = self.lane(stage).desired
+        assert desired is not None
+        for target in desired.targets:
+            after = self._passed()
+            self.world = self.world.applied(FRAUD, stage, target=target, after=after)
         return self.now
 
     def fail(self, stage: StageName, code: str = "load_failed") -> Scenario:

@@ -5,6 +5,7 @@ from the same state, and at the same time.
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from rollbook.catalogue.model import ModelEvent
@@ -20,13 +21,13 @@ from rollbook.catalogue.promotion import (
     PromotionSuperseded,
 )
 from rollbook.envelope import Envelope, Stamp
-from rollbook.names import PromotionId
+from rollbook.names import EventId, PromotionId
 from rollbook_services.policy.shape import Mode
 from rollbook_services.registrar import judging
 from rollbook_services.registrar.decision import Decision
 from rollbook_services.registrar.evolve import fold
 from rollbook_services.registrar.rules import approval, dispatch, quarantine
-from rollbook_services.registrar.seeing import explain
+from rollbook_services.registrar.seeing import explain, places_of, stage_of
 from rollbook_services.registrar.state import EVERYWHERE, KnownVersion, Model
 from rollbook_services.registrar.surroundings import Context
 from rollbook_services.registrar.transitions import Input, accepts
@@ -45,14 +46,14 @@ _BY_JUDGING: Final = frozenset(
 
 
 def follows(
-    model: Model, context: Context, recorded: Envelope[ModelEvent]
+    model: Model, context: Context, run: Sequence[Envelope[ModelEvent]]
 ) -> Sequence[ModelEvent] | None:
-    """Return what the rules would record here, the recorded event the first of it.
+    """Return what the rules would record here, the first event of the run before all.
 
     None: somebody did this, or a rule that needs more than the model to say why.
     """
-    decision = Decision(model, context, _stamp(recorded), fold=fold)
-    match recorded.event:
+    decision = Decision(model, context, _stamp(run), fold=fold)
+    match run[0].event:
         case PromotionDispatched() as event:
             _dispatch(decision, event.promotion)
         case PromotionRejected(reason_code=approval.REJECTED) as event:
@@ -71,12 +72,26 @@ def follows(
     return decision.events
 
 
-def _stamp(recorded: Envelope[ModelEvent]) -> Stamp:
-    return Stamp(
+@dataclass(frozen=True, slots=True)
+class _Stamped(Stamp):
+    """A stamp that gives the ids that were given then: events name each other."""
+
+    ids: tuple[EventId, ...] = ()
+
+    def event_id(self, index: int) -> EventId:
+        if index < len(self.ids):
+            return self.ids[index]
+        return Stamp.event_id(self, index)
+
+
+def _stamp(run: Sequence[Envelope[ModelEvent]]) -> Stamp:
+    recorded = run[0]
+    return _Stamped(
         at=recorded.at,
         actor=recorded.actor,
         command_id=recorded.command_id,
         command_digest=recorded.command_digest,
+        ids=tuple(each.id for each in run),
     )
 
 
@@ -106,7 +121,8 @@ def _barred(
     """Reject where a quarantine covers the version in the stage."""
     promotion = decision.model.promotions[event.promotion]
     version: KnownVersion = decision.model.versions[promotion.version]
-    bars = [version.bars.get(at) for at in (EVERYWHERE, promotion.stage)]
+    places = places_of(stage_of(decision.policy, promotion.stage))
+    bars = [version.bars.get(at) for at in (EVERYWHERE, *places)]
     known = [(bar.event,) for bar in bars if bar is not None]
     if known:
         yield PromotionRejected(

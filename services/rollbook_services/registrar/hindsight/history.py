@@ -22,6 +22,7 @@ from rollbook.proof.validity import Accepted, Chain, check
 from rollbook.subjects import (
     ACCESS,
     CALENDAR,
+    FLEET,
     POLICIES,
     PREFIX,
     Aggregate,
@@ -36,6 +37,7 @@ from rollbook_services.registrar.surroundings import (
     Access,
     Calendar,
     Context,
+    Fleet,
     Policies,
 )
 
@@ -71,6 +73,9 @@ class History:
         self._access = {0: Access()}
         self._policies = {0: Policies()}
         self._calendar = {0: Calendar()}
+        self._fleet = Fleet()
+        self._fleets: list[tuple[datetime, Fleet]] = []
+        """Earlier ones in which others were drained, and until when each was there."""
         self._crowded = _FEW
         self.seen = Seen(access=0, policies=0, calendar=0)
         """The newest revisions, by the order of the ledger."""
@@ -92,6 +97,8 @@ class History:
             calendar = evolve_any(self._calendar[rev - 1], envelope)
             self._calendar[rev] = cast("Calendar", calendar)
         else:
+            if aggregate == FLEET:
+                self._take_fleet(envelope)
             return
         self.seen = Seen(**{**self.seen.model_dump(), aggregate: rev})
         self._changed_at[aggregate] = envelope.at
@@ -119,18 +126,46 @@ class History:
             if at - changed_at <= HEARD_AFTER:
                 yield Seen(**{**now, name: now[name] - 1})
 
+    def contexts(
+        self, model: ModelName, seen: Seen | None, at: datetime
+    ) -> Iterator[Context | None]:
+        """Return what a decision may have read outside its model, likeliest first.
+
+        No decision says which agents it knew to be drained: it may not have heard of
+        a change a moment ago. None: what it had seen is not here.
+        """
+        for each in self.maybe_seen(at) if seen is None else (seen,):
+            for fleet in self._maybe_fleets(at):
+                yield self.context(model, each, fleet)
+
+    def _maybe_fleets(self, at: datetime) -> Iterator[Fleet]:
+        yield self._fleet
+        for until, fleet in reversed(self._fleets):
+            if at - until <= HEARD_AFTER:
+                yield fleet
+
     def policies(self) -> Policies:
         """Return the policies as they are."""
         return self._policies[self.seen.policies]
 
-    def context(self, model: ModelName, seen: Seen) -> Context | None:
+    def context(
+        self, model: ModelName, seen: Seen, fleet: Fleet | None = None
+    ) -> Context | None:
         """Return what a decision read outside its model; None: that is not here."""
         access = self._access.get(seen.access)
         policies = self._policies.get(seen.policies)
         calendar = self._calendar.get(seen.calendar)
         if access is None or policies is None or calendar is None:
             return None
-        return context_for(model, access, policies, calendar)
+        around = self._fleet if fleet is None else fleet
+        return context_for(model, access, policies, calendar, around)
+
+    def _take_fleet(self, envelope: Envelope[Event]) -> None:
+        """Fold; who comes and goes without being drained changes no decision."""
+        before, after = self._fleet, cast("Fleet", evolve_any(self._fleet, envelope))
+        if after.drained() != before.drained():
+            self._fleets.append((envelope.at, before))
+        self._fleet = after
 
     def _access_after(self, envelope: Envelope[Event]) -> Access:
         """Fold, and leave tokens out that open nothing any more.

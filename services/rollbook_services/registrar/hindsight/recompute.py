@@ -90,8 +90,7 @@ def _taken_again(run: Run, history: History) -> _Again:
         steps.append((cast("Envelope[ModelEvent]", envelope), before))
         history.take(envelope)
     again, seen = _Again(), seen_by(run)
-    for each in history.maybe_seen(run[0].at) if seen is None else (seen,):
-        context = history.context(name_of(aggregate), each)
+    for context in history.contexts(name_of(aggregate), seen, run[0].at):
         if context is None:
             return _Again(is_judged=True, is_read=False)
         again = _compared(steps, context)
@@ -105,10 +104,10 @@ def _compared(steps: Sequence[_Step], context: Context) -> _Again:
     found: list[Disagreement] = []
     due: list[ModelEvent] = []
     is_judged = False
-    for recorded, before in steps:
+    for at, (recorded, before) in enumerate(steps):
         if place_of(recorded.event, due) is None:
             found += left_out(due, recorded)
-            follow = follows(before, context, recorded)
+            follow = follows(before, context, [each for each, _ in steps[at:]])
             due = list(follow or ())
             if follow is None:
                 continue

@@ -1,5 +1,6 @@
 """How is what was measured of a running change judged?"""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from math import ceil
@@ -13,18 +14,19 @@ from rollbook.standing import not_dispatched, wrong_target
 from rollbook.underway import too_frequent, wrong_step
 from rollbook_services.policy import expression
 from rollbook_services.policy.shape import Mode
-from rollbook_services.policy.stage import Analysis
+from rollbook_services.policy.strategy import Analysis
 from rollbook_services.registrar.decision import Decision
+from rollbook_services.registrar.rules import contest, experiment
+from rollbook_services.registrar.rules.contest import CANDIDATE, CHAMPION
 from rollbook_services.registrar.rules.kept import changed
 from rollbook_services.registrar.rules.known import promotion_named
+from rollbook_services.registrar.rules.speaking import is_own
 from rollbook_services.registrar.seeing import stage_of
-from rollbook_services.registrar.state import Mark, Model, Promotion
+from rollbook_services.registrar.state import Mark, Measured, Model, Promotion
 from rollbook_services.registrar.transitions import WAITING, Input, accepts
 
 BREACHED = "analysis_breached"
 NO_DATA = "no_data"
-CANDIDATE = "candidate"
-CHAMPION = "champion"
 LEAST_PAUSE = timedelta(seconds=30)
 
 
@@ -58,21 +60,35 @@ def record(command: RecordAnalysis, decision: Decision) -> EventId | Refusal:
             samples=command.samples,
             from_at=command.from_at,
             until_at=command.until_at,
-            judged=tuple(
-                _judged(rule, command, mode)
-                for rule, mode in _rules(decision, promotion)
-                if rule.metric in command.metrics.get(CANDIDATE, {})
+            judged=(
+                *(
+                    _judged(rule, command, mode)
+                    for rule, mode in _rules(decision, promotion)
+                    if rule.metric in command.metrics.get(CANDIDATE, {})
+                ),
+                *_of_a_contest(command, decision, promotion),
             ),
         )
     )
 
 
+def _of_a_contest(
+    command: RecordAnalysis, decision: Decision, promotion: Promotion
+) -> Iterator[GateResult]:
+    """Say whether what runs beside another has been seen enough of."""
+    found = experiment.running(decision.model, promotion)
+    if found is not None:
+        rule = stage_of(decision.policy, promotion.stage).strategy.challenger
+        said = contest.stops(found, rule, command.metrics, command.samples)
+        yield from () if said is None else (said,)
+
+
 def _is_elsewhere(decision: Decision, promotion: Promotion) -> Refusal | None:
-    """Let an agent measure in its own stage only."""
+    """Let an agent measure what runs on its own targets only."""
     actor, stage = decision.actor, promotion.stage
-    own = actor.credential.get("stage")
-    if own in (None, stage):
+    if is_own(decision, stage):
         return None
+    own = actor.credential.get("stage")
     return wrong_target(actor.id, reported=stage, bound=str(own))
 
 
@@ -82,8 +98,9 @@ def _is_misplaced(
     """Only what was measured inside the step's own time says something of it."""
     now = promotion.underway
     assert now is not None
-    if (command.wave, command.step) != (0, 0):
-        return wrong_step(promotion.id, seen=(command.wave, command.step))
+    seen, current = (command.wave, command.step), (now.wave, now.step)
+    if seen != current:
+        return wrong_step(promotion.id, seen=seen, current=current)
     if command.from_at < now.step_since:
         since = now.step_since.isoformat(timespec="milliseconds")
         return invalid_field("from_at", f"the step began at {since}: measure from then")
@@ -91,6 +108,10 @@ def _is_misplaced(
         return invalid_field("until_at", "must lie after from_at, and not ahead of now")
     if CANDIDATE not in command.metrics:
         return invalid_field("metrics", f"add the variant `{CANDIDATE}`")
+    is_beside = experiment.running(decision.model, promotion) is not None
+    if is_beside and max(map(len, command.metrics.values())) > contest.MOST_METRICS:
+        remedy = f"of each side {contest.MOST_METRICS} are kept as evidence: send fewer"
+        return invalid_field("metrics", remedy)
     if now.analysed_at is not None and decision.at < now.analysed_at + LEAST_PAUSE:
         left = now.analysed_at + LEAST_PAUSE - decision.at
         seconds = ceil(left.total_seconds())
@@ -102,8 +123,7 @@ def _rules(decision: Decision, promotion: Promotion) -> list[tuple[Analysis, Mod
     if promotion.kind is PromotionKind.ROLLBACK:
         return []  # what was stable before has proved itself
     stage = stage_of(decision.policy, promotion.stage)
-    rules = stage.strategy.all_at_once.analysis
-    return [(rule, rule.mode or stage.mode) for rule in rules]
+    return [(rule, rule.mode or stage.mode) for rule in stage.strategy.analysis]
 
 
 def _judged(rule: Analysis, command: RecordAnalysis, mode: Mode) -> GateResult:
@@ -181,4 +201,6 @@ def recorded(model: Model, event: AnalysisRecorded, mark: Mark) -> Model:
         breaches[said.gate] = breaches.get(said.gate, 0) + 1 if bad else 0
         analysed[said.gate] = (said.status, mark.id)
     now = replace(now, breaches=breaches, analysed=analysed, analysed_at=mark.at)
+    if experiment.running(model, promotion) is not None:
+        now = replace(now, measured=Measured(event.metrics, event.samples))
     return changed(model, replace(promotion, underway=now))

@@ -80,7 +80,9 @@ def decide(
 
 
 def _decision(model: Model, around: Around, stamp: Stamp) -> Decision:
-    context = context_for(model.name, around.access, around.policies, around.calendar)
+    context = context_for(
+        model.name, around.access, around.policies, around.calendar, around.fleet
+    )
     own = stamp_of(stamp, aggregate_of(model.name))
     return Decision(model, context, own, fold=fold)
 

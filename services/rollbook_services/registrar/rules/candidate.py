@@ -5,7 +5,7 @@ from itertools import islice
 
 from rollbook.catalogue.parts import PromotionKind
 from rollbook.commands.promotion import RequestCandidates, RequestPromotion
-from rollbook.names import StageName, Version
+from rollbook.names import Version
 from rollbook.refusals import Refusal
 from rollbook_services.policy.facts import VersionStatus
 from rollbook_services.policy.gate import judge
@@ -13,7 +13,12 @@ from rollbook_services.policy.shape import AutoPromote
 from rollbook_services.policy.stage import Stage
 from rollbook_services.registrar.decision import Decision
 from rollbook_services.registrar.rules.request import next_id, request
-from rollbook_services.registrar.seeing import facts_of, incumbent_of
+from rollbook_services.registrar.seeing import (
+    facts_of,
+    incumbent_of,
+    parent_of,
+    stable_in,
+)
 from rollbook_services.registrar.state import KnownVersion, Model, Promotion
 from rollbook_services.registrar.transitions import PromotionState
 
@@ -39,10 +44,12 @@ def ask(command: RequestCandidates, decision: Decision) -> Refusal | None:
 
 def candidate_of(decision: Decision, stage: Stage) -> Version | None:
     """Return the version automation would choose for a lane, if it may choose."""
+    if _has_no_champion(decision.model, stage):
+        return None
     if stage.auto_promote is AutoPromote.NEWEST_ELIGIBLE:
         eligible = (
             each
-            for each in islice(_newest(decision.model, stage.name), MOST_LOOKED_AT)
+            for each in islice(_newest(decision.model, stage), MOST_LOOKED_AT)
             if _is_eligible(decision, stage, each)
         )
         return next(eligible, None)
@@ -51,9 +58,23 @@ def candidate_of(decision: Decision, stage: Stage) -> Version | None:
     return None
 
 
-def _newest(model: Model, stage: StageName) -> Iterator[Version]:
+def _has_no_champion(model: Model, stage: Stage) -> bool:
+    """Tell whether a version could not be compared with what stays."""
+    parent = parent_of(stage)
+    if parent is None:
+        return False
+    return model.lane(parent).slot is not None or stable_in(model, parent) is None
+
+
+def _runs_in(model: Model, stage: Stage) -> Version | None:
+    """Return what automation would replace, or let a version run beside."""
+    parent = parent_of(stage)
+    return incumbent_of(model, parent or stage.name).version
+
+
+def _newest(model: Model, stage: Stage) -> Iterator[Version]:
     """Go down the versions to the one that runs, which is eligible by running."""
-    lowest = incumbent_of(model, stage).version or 1
+    lowest = _runs_in(model, stage) or 1
     for number in range(len(model.versions), lowest - 1, -1):
         yield Version(number)
 
@@ -98,15 +119,20 @@ def _upstream(model: Model, stage: Stage) -> Version | None:
 
 
 def _may_ask(decision: Decision, stage: Stage, chosen: Version) -> bool:
-    """Ask once for a version, never for what a person took away or turned down."""
+    """Ask once for a version, never for what a person took away or turned down.
+
+    Again, though, for what another was faster than, and for a comparison that showed
+    nothing because what it was compared with changed.
+    """
     model = decision.model
     hold = model.lane(stage.name).hold
     is_held = hold is not None and hold.holds(decision.at)
-    if is_held or chosen == incumbent_of(model, stage.name).version:
+    if is_held or chosen == _runs_in(model, stage):
         return False
     return not any(
         (each.stage, each.version, each.kind)
         == (stage.name, chosen, PromotionKind.FORWARD)
         and each.state is not PromotionState.SUPERSEDED
+        and not each.is_void
         for each in model.promotions.values()
     )

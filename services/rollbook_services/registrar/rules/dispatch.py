@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from rollbook.catalogue.lane import DesiredSet, SlotTaken, Variant
+from rollbook.catalogue.lane import DesiredSet, SlotTaken
 from rollbook.catalogue.parts import GateStatus, PromotionKind
 from rollbook.catalogue.promotion import (
     Deadlines,
@@ -11,6 +11,7 @@ from rollbook.catalogue.promotion import (
     StepStarted,
     Voter,
 )
+from rollbook.catalogue.rollout import Rollout
 from rollbook.commands.promotion import DispatchPromotion
 from rollbook.names import PromotionId, Version
 from rollbook.refusals import Refusal
@@ -23,7 +24,7 @@ from rollbook_services.policy.shape import Mode
 from rollbook_services.policy.stage import Stage
 from rollbook_services.registrar import judging
 from rollbook_services.registrar.decision import Decision
-from rollbook_services.registrar.rules import outcome
+from rollbook_services.registrar.rules import experiment, outcome, rollout
 from rollbook_services.registrar.rules.kept import changed
 from rollbook_services.registrar.rules.known import promotion_named
 from rollbook_services.registrar.rules.lane import changed as lane_changed
@@ -47,8 +48,6 @@ from rollbook_services.registrar.transitions import (
     after,
 )
 
-STABLE = "stable"
-WHOLE = 100
 OPEN = (GateStatus.PASS, GateStatus.WAIVED)
 MOST_DISPATCHES = 100  # the longest memory a rate may ask for
 
@@ -87,21 +86,66 @@ def start(decision: Decision, id_: PromotionId, judged: list[Judged]) -> None:
     promotion = decision.model.promotions[id_]
     stage = stage_of(decision.policy, promotion.stage)
     token = decision.model.lane(stage.name).token + 1
-    decision.record(_dispatched(decision, promotion, judged, token))
-    decision.record(SlotTaken(stage=stage.name, promotion=id_, token=token))
-    decision.record(_desired(decision.model, promotion, stage, token))
-    if stage.targets:
-        decision.record(
-            StepStarted(
-                promotion=id_, wave=0, step=0, weight=WHOLE, targets=stage.targets
-            )
-        )
-    else:
+    there = rollout.targets(decision.policy, stage)
+    plan = None
+    if there:
+        drained = decision.context.drained
+        plan = rollout.plan(decision.policy, stage, promotion.kind, drained)
+    decision.record(_dispatched(decision, promotion, judged, token, plan))
+    taken = SlotTaken(stage=stage.name, promotion=id_, token=token)
+    outcome.parent_moved(decision, promotion, decision.record(taken))
+    if plan is None:
+        decision.record(_nothing(decision.model, promotion, stage, token))
         outcome.succeed(decision, decision.model.promotions[id_])
+    else:
+        begin(decision, decision.model.promotions[id_], rollout.FIRST)
+        experiment.begin(decision, promotion, stage)
+
+
+def begin(decision: Decision, promotion: Promotion, place: rollout.Place) -> None:
+    """Say what should run from this step on, and until when it has to."""
+    now, stage = promotion.underway, stage_of(decision.policy, promotion.stage)
+    assert now is not None
+    assert now.rollout is not None
+    token = decision.model.lane(stage.name).token
+    step = now.rollout.steps[place.step]
+    if step.pause is None:
+        desired = rollout.desired(
+            decision.model, promotion, stage, now.rollout, place, token=token
+        )
+        decision.record(desired)
+    decision.record(
+        StepStarted(
+            promotion=promotion.id,
+            wave=place.wave,
+            step=place.step,
+            weight=step.weight,
+            targets=now.rollout.waves[place.wave].targets,
+            step_by=None if step.pause else decision.at + stage.deadlines.step,
+        )
+    )
+
+
+def _nothing(
+    model: Model, promotion: Promotion, stage: Stage, token: int
+) -> DesiredSet:
+    """Say that the stage only keeps the record."""
+    return rollout.desired(
+        model,
+        promotion,
+        stage,
+        Rollout(waves=(), steps=(), split_key=None, measures=(), drained=()),
+        rollout.FIRST,
+        token=token,
+    )
 
 
 def _dispatched(
-    decision: Decision, promotion: Promotion, judged: list[Judged], token: int
+    decision: Decision,
+    promotion: Promotion,
+    judged: list[Judged],
+    token: int,
+    plan: Rollout | None,
 ) -> PromotionDispatched:
     stage = stage_of(decision.policy, promotion.stage)
     results = tuple(each.result for each in judged)
@@ -117,8 +161,9 @@ def _dispatched(
         warnings=tuple(each.gate for each in warned if each.status not in OPEN),
         policy_digest=stage.digest,
         seen=decision.context.seen,
-        deadlines=_deadlines(decision, stage),
+        deadlines=None if plan is None else _deadlines(decision, stage),
         wake_at=stage.closes_at(decision.at) if _minds_windows(promotion) else None,
+        rollout=plan,
     )
 
 
@@ -132,13 +177,11 @@ def _engine(stage: Stage) -> Engine:
     )
 
 
-def _deadlines(decision: Decision, stage: Stage) -> Deadlines | None:
-    if not stage.targets:
-        return None
+def _deadlines(decision: Decision, stage: Stage) -> Deadlines:
     return Deadlines(
         acknowledge_by=decision.at + stage.deadlines.ack,
         step_by=decision.at + stage.deadlines.step,
-        end_by=decision.at + stage.deadlines.total,
+        end_by=decision.at + max(stage.deadlines.total, experiment.lasts(stage)),
     )
 
 
@@ -158,34 +201,6 @@ def _voters(
     )
 
 
-def _desired(
-    model: Model, promotion: Promotion, stage: Stage, token: int
-) -> DesiredSet:
-    lane = model.lane(stage.name)
-    top = lane.stable[-1].version if lane.stable else None
-    previous = None if top in (None, promotion.version) else _variant(model, top)
-    return DesiredSet(
-        stage=stage.name,
-        revision=lane.revision + 1,
-        token=token,
-        promotion=promotion.id,
-        kind=promotion.kind,
-        variants={STABLE: _variant(model, promotion.version)},
-        targets={target: {STABLE: WHOLE} for target in stage.targets},
-        previous=previous,
-    )
-
-
-def _variant(model: Model, number: Version) -> Variant:
-    known = model.versions[number]
-    return Variant(
-        version=number,
-        digest=known.digest,
-        size_bytes=known.size_bytes,
-        uri=known.uri,
-    )
-
-
 def dispatched(model: Model, event: PromotionDispatched, mark: Mark) -> Model:
     """Remember who moves the lane; what a rollback leaves behind is proved no more."""
     promotion = model.promotions[event.promotion]
@@ -193,8 +208,13 @@ def dispatched(model: Model, event: PromotionDispatched, mark: Mark) -> Model:
         promotion,
         state=after(promotion.state, Input.DISPATCH),
         token=event.token,
-        underway=Underway(deadlines=event.deadlines, step_since=mark.at),
+        underway=Underway(
+            deadlines=event.deadlines, step_since=mark.at, rollout=event.rollout
+        ),
     )
+    lane = model.lane(event.stage)
+    drained = event.rollout.drained if event.rollout else ()
+    model = lane_changed(model, event.stage, replace(lane, drained=drained))
     model = changed(model, promotion)
     if promotion.kind is not PromotionKind.ROLLBACK:
         return _counted(model, promotion, mark)

@@ -11,6 +11,7 @@ from rollbook.catalogue.lane import (
     SlotTaken,
     StableAdvanced,
 )
+from rollbook.catalogue.parts import PromotionKind
 from rollbook.commands.lane import PlaceHold, ReleaseHold
 from rollbook.names import StageName, Version
 from rollbook.refusals import Refusal, invalid_field, unknown_hold
@@ -18,7 +19,6 @@ from rollbook.standing import already_held
 from rollbook_services.policy.facts import Hold, Stay
 from rollbook_services.registrar.decision import Decision
 from rollbook_services.registrar.rules.known import stage_named
-from rollbook_services.registrar.rules.outcome import stack_after
 from rollbook_services.registrar.state import (
     Lane,
     Mark,
@@ -101,9 +101,9 @@ def slot_released(model: Model, event: SlotReleased, mark: Mark) -> Model:
 
 
 def desired_set(model: Model, event: DesiredSet, mark: Mark) -> Model:
-    """Remember what should run."""
+    """Remember what should run; what had drifted is told anew."""
     lane = model.lane(event.stage)
-    lane = replace(lane, desired=event, revision=event.revision)
+    lane = replace(lane, desired=event, revision=event.revision, drifts={})
     return changed(model, event.stage, lane)
 
 
@@ -115,6 +115,26 @@ def stable_advanced(model: Model, event: StableAdvanced, mark: Mark) -> Model:
     stack = stack_after(lane.stable, entry, kind)
     stays = _stays_after(lane, event.version, mark.at)
     return changed(model, event.stage, replace(lane, stable=stack, stays=stays))
+
+
+def stack_after(
+    stack: tuple[Stable, ...], entry: Stable, kind: PromotionKind
+) -> tuple[Stable, ...]:
+    """Put a success on the stack of stable versions.
+
+    The top stays where it is when it succeeds again. A rollback pops to its target;
+    one to a version off the stack takes the place of the top. Anything else pushes.
+    A version stands there once, at its newest place: walking back never comes round.
+    """
+    numbers = [each.version for each in stack]
+    if numbers[-1:] == [entry.version]:
+        return stack
+    if kind is not PromotionKind.ROLLBACK:
+        others = (each for each in stack if each.version != entry.version)
+        return (*others, entry)
+    off_the_stack = entry.version not in numbers
+    place = len(stack) - 1 if off_the_stack else numbers.index(entry.version)
+    return (*stack[:place], entry)
 
 
 def _stays_after(lane: Lane, version: Version, at: datetime) -> tuple[Stay, ...]:

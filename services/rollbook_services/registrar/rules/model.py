@@ -25,6 +25,7 @@ def register(command: RegisterModel, decision: Decision) -> Refusal | None:
             tier=command.tier,
             description=command.description,
             labels=command.labels,
+            side_effect_free=command.side_effect_free,
         )
     )
     return None
@@ -32,4 +33,9 @@ def register(command: RegisterModel, decision: Decision) -> Refusal | None:
 
 def registered(model: Model, event: ModelRegistered, mark: Mark) -> Model:
     """Remember that the name is taken, and what policies may ask of the model."""
-    return replace(model, is_registered=True, tier=event.tier)
+    return replace(
+        model,
+        is_registered=True,
+        tier=event.tier,
+        side_effect_free=event.side_effect_free,
+    )

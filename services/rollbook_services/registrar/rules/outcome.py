@@ -1,9 +1,10 @@
 """How does a promotion that was dispatched end, and what does the lane keep of it?"""
 
 from dataclasses import replace
+from typing import Final
 
+from rollbook.catalogue.experiment import Beside
 from rollbook.catalogue.lane import SlotReleased, StableAdvanced
-from rollbook.catalogue.parts import PromotionKind
 from rollbook.catalogue.promotion import (
     PromotionAborted,
     PromotionErrored,
@@ -12,8 +13,10 @@ from rollbook.catalogue.promotion import (
 )
 from rollbook.names import EventId, PromotionId, Reason, StageName, Version
 from rollbook_services.registrar.decision import Decision
-from rollbook_services.registrar.rules import holding
+from rollbook_services.registrar.rules import experiment, holding
+from rollbook_services.registrar.rules.kept import changed as put_back
 from rollbook_services.registrar.rules.kept import ended
+from rollbook_services.registrar.rules.lane import stack_after
 from rollbook_services.registrar.rules.version import changed
 from rollbook_services.registrar.state import (
     KnownVersion,
@@ -37,6 +40,11 @@ FAULTS_OF_THE_VERSION = frozenset(
     }
 )
 
+# What it was compared with changed: it says nothing of the version either way.
+CHAMPION_CHANGED: Final = "champion_changed"
+PARENT_MOVED: Final = "parent_moved"
+VOID: Final = frozenset({CHAMPION_CHANGED, PARENT_MOVED})
+
 
 def succeed(decision: Decision, promotion: Promotion) -> None:
     """Every target runs it: the slot is free, the version stable."""
@@ -50,21 +58,35 @@ def succeed(decision: Decision, promotion: Promotion) -> None:
     entry = Entry(promotion.version, promotion.id, decision.at)
     stack = stack_after(lane.stable, entry, promotion.kind)
     if stack != lane.stable:
-        decision.record(
-            StableAdvanced(
-                stage=promotion.stage,
-                version=promotion.version,
-                promotion=promotion.id,
-                depth=len(stack),
-            )
+        advanced = StableAdvanced(
+            stage=promotion.stage,
+            version=promotion.version,
+            promotion=promotion.id,
+            depth=len(stack),
         )
+        champion_changed(decision, promotion, decision.record(advanced))
     holding.after_success(decision, promotion)
+
+
+def conclude(decision: Decision, promotion: Promotion, cause: str) -> None:
+    """It ran beside the live version as long as it should: whoever won, it is done.
+
+    Nothing is stable where it ran, and what it showed is evidence, no promotion.
+    """
+    experiment.conclude(decision, promotion, cause)
+    decision.record(
+        PromotionSucceeded(
+            promotion=promotion.id, stage=promotion.stage, version=promotion.version
+        )
+    )
+    _free(decision, promotion)
 
 
 def fail(
     decision: Decision, promotion: Promotion, code: str, inputs: tuple[EventId, ...]
 ) -> None:
     """A target cannot run it; the code says whose fault that is."""
+    experiment.leave(decision, promotion, code, inputs)
     kind = PromotionFailed if code in FAULTS_OF_THE_VERSION else PromotionErrored
     decision.record(
         kind(
@@ -85,8 +107,13 @@ def abort(
     *,
     by_promotion: PromotionId | None = None,
     reason: Reason | None = None,
+    inputs: tuple[EventId, ...] = (),
 ) -> None:
-    """Somebody decided to stop it; the targets keep what they serve."""
+    """Somebody decided to stop it; the targets keep what they serve.
+
+    What ran beside another serves nothing any more.
+    """
+    experiment.leave(decision, promotion, code, inputs)
     decision.record(
         PromotionAborted(
             promotion=promotion.id,
@@ -100,31 +127,32 @@ def abort(
     _free(decision, promotion)
 
 
+def parent_moved(decision: Decision, moving: Promotion, taken: EventId) -> None:
+    """End the challengers beside a lane that changes: their share is no more whole."""
+    for id_, found in experiment.beside(decision.model, moving.stage):
+        if found.beside is Beside.CHALLENGER:
+            _invalidate(decision, id_, PARENT_MOVED, moving, taken)
+
+
+def champion_changed(decision: Decision, moved: Promotion, advanced: EventId) -> None:
+    """End what is compared with another version than is stable in a lane now."""
+    for id_, found in experiment.beside(decision.model, moved.stage):
+        if found.champion != moved.version:
+            _invalidate(decision, id_, CHAMPION_CHANGED, moved, advanced)
+
+
+def _invalidate(
+    decision: Decision, id_: PromotionId, code: str, by: Promotion, event: EventId
+) -> None:
+    promotion = decision.model.promotions[id_]
+    abort(decision, promotion, code, by_promotion=by.id, inputs=(event,))
+
+
 def _free(decision: Decision, promotion: Promotion) -> None:
     token = decision.model.lane(promotion.stage).token
     decision.record(
         SlotReleased(stage=promotion.stage, promotion=promotion.id, token=token)
     )
-
-
-def stack_after(
-    stack: tuple[Entry, ...], entry: Entry, kind: PromotionKind
-) -> tuple[Entry, ...]:
-    """Put a success on the stack of stable versions.
-
-    The top stays where it is when it succeeds again. A rollback pops to its target;
-    one to a version off the stack takes the place of the top. Anything else pushes.
-    A version stands there once, at its newest place: walking back never comes round.
-    """
-    numbers = [each.version for each in stack]
-    if numbers[-1:] == [entry.version]:
-        return stack
-    if kind is not PromotionKind.ROLLBACK:
-        others = (each for each in stack if each.version != entry.version)
-        return (*others, entry)
-    off_the_stack = entry.version not in numbers
-    place = len(stack) - 1 if off_the_stack else numbers.index(entry.version)
-    return (*stack[:place], entry)
 
 
 def succeeded(model: Model, event: PromotionSucceeded, mark: Mark) -> Model:
@@ -150,9 +178,13 @@ def errored(model: Model, event: PromotionErrored, mark: Mark) -> Model:
 
 
 def aborted(model: Model, event: PromotionAborted, mark: Mark) -> Model:
-    """Remember the end."""
+    """Remember the end, and whether it says anything of the version."""
     known = unproven(model.versions[event.version], event.stage)
-    return _ended(model, event.promotion, Input.ABORT, mark, known)
+    model = _ended(model, event.promotion, Input.ABORT, mark, known)
+    if event.reason_code not in VOID:
+        return model
+    promotion = model.promotions[event.promotion]
+    return put_back(model, replace(promotion, is_void=True))
 
 
 def unproven(known: KnownVersion, stage: StageName) -> KnownVersion:

@@ -15,6 +15,7 @@ from rollbook_services.registrar.decision import Decision
 from rollbook_services.registrar.rules import outcome
 from rollbook_services.registrar.rules.known import stage_named, version_named
 from rollbook_services.registrar.rules.version import changed
+from rollbook_services.registrar.seeing import places_of, stage_of
 from rollbook_services.registrar.state import (
     EVERYWHERE,
     Mark,
@@ -45,7 +46,8 @@ def quarantine(command: QuarantineVersion, decision: Decision) -> Refusal | None
 def _stop(decision: Decision, number: Version, scope: Scope, event: EventId) -> None:
     for id_ in decision.model.open:
         promotion = decision.model.promotions[id_]
-        covered = not scope.stages or promotion.stage in scope.stages
+        served = places_of(stage_of(decision.policy, promotion.stage))
+        covered = not scope.stages or not set(scope.stages).isdisjoint(served)
         if promotion.version != number or not covered:
             continue
         if promotion.state in WAITING:

@@ -24,7 +24,12 @@ from rollbook_services.registrar.rules.known import (
     stage_named,
     version_named,
 )
-from rollbook_services.registrar.seeing import incumbent_of
+from rollbook_services.registrar.seeing import (
+    bar_of,
+    incumbent_of,
+    parent_of,
+    stable_in,
+)
 from rollbook_services.registrar.state import KnownVersion, Model
 from rollbook_services.registrar.transitions import ENDED, WAITING
 
@@ -40,7 +45,8 @@ def request(
     if isinstance(known, Refusal):
         return known
     refusal = (
-        _cannot_go(command, known)
+        _cannot_go(command, known, stage)
+        or _cannot_run_beside(command, decision.model, stage)
         or _is_asked(command, decision.model)
         or _moved_on(command, decision.model)
         or _is_busy(command, decision)
@@ -84,15 +90,49 @@ def _requested(
     )
 
 
-def _cannot_go(command: RequestPromotion, known: KnownVersion) -> Refusal | None:
+def _cannot_go(
+    command: RequestPromotion, known: KnownVersion, stage: Stage
+) -> Refusal | None:
     if known.status is VersionStatus.RETIRED:
         return version_retired(command.version)
-    bar = known.bar(command.stage)
+    bar = bar_of(known, stage)
     if bar is not None:
         return version_quarantined(
             command.version, command.stage, by=bar.by, reason=bar.reason
         )
     return None
+
+
+def _cannot_run_beside(
+    command: RequestPromotion, model: Model, stage: Stage
+) -> Refusal | None:
+    """Refuse what makes no sense beside another stage's live version."""
+    parent, slot = parent_of(stage), model.lane(stage.name).slot
+    if parent is None:
+        return None
+    if command.kind is not PromotionKind.FORWARD:
+        return invalid_field(
+            "kind",
+            f"nothing stays in {stage.name} that could be applied once more; abort "
+            "what runs there, and ask for it anew as `forward`",
+        )
+    if stage.strategy.shadow is not None and not model.side_effect_free:
+        return _does_things_twice(model, stage)
+    if slot and model.promotions[slot.promotion].version == command.version:
+        return duplicate_request(model.name, slot.promotion)
+    if stable_in(model, parent) == command.version:
+        return already_there(model.name, command.version, parent)
+    return None
+
+
+def _does_things_twice(model: Model, stage: Stage) -> Refusal:
+    return invalid_field(
+        "stage",
+        f"a shadow in {stage.name} would do once more whatever {model.name} does to "
+        "others; only a model that was registered as free of that, by `rollbook model "
+        "create --side-effect-free`, may run there: choose a stage with a challenger, "
+        "or register the version under another model",
+    )
 
 
 def _is_asked(command: RequestPromotion, model: Model) -> Refusal | None:

@@ -12,7 +12,7 @@ from rollbook.catalogue.promotion import (
 from rollbook.commands.promotion import RequestRollback
 from rollbook.envelope import ActorKind
 from rollbook.names import EventId, PromotionId, Reason, StageName, Version
-from rollbook.refusals import Refusal
+from rollbook.refusals import Refusal, invalid_field
 from rollbook.standing import (
     already_there,
     duplicate_request,
@@ -23,12 +23,13 @@ from rollbook.standing import (
     version_retired,
 )
 from rollbook_services.policy.facts import VersionStatus
+from rollbook_services.policy.stage import Stage
 from rollbook_services.registrar import judging
 from rollbook_services.registrar.decision import Decision
 from rollbook_services.registrar.rules import dispatch, outcome
 from rollbook_services.registrar.rules.known import stage_named, version_named
 from rollbook_services.registrar.rules.request import next_id, waiting_for
-from rollbook_services.registrar.seeing import incumbent_of, stage_of
+from rollbook_services.registrar.seeing import incumbent_of, parent_of, stage_of
 from rollbook_services.registrar.state import (
     Lane,
     Model,
@@ -56,6 +57,9 @@ def request(command: RequestRollback, decision: Decision) -> Refusal | None:
     stage = stage_named(decision, command.stage)
     if isinstance(stage, Refusal):
         return stage
+    parent = parent_of(stage)
+    if parent is not None:
+        return _replaces_nothing(decision.model, stage, parent)
     holder = _holder(decision.model, command.stage)
     slot = decision.model.lane(command.stage).slot
     if slot and holder and holder.kind is PromotionKind.ROLLBACK:
@@ -75,6 +79,18 @@ def request(command: RequestRollback, decision: Decision) -> Refusal | None:
         outcome.abort(decision, holder, PREEMPTED, by_promotion=by)
     _start(decision, requested)
     return None
+
+
+def _replaces_nothing(model: Model, stage: Stage, parent: StageName) -> Refusal:
+    slot = model.lane(stage.name).slot
+    end = ""
+    if slot is not None:
+        end = f"; `rollbook abort {model.name}:{slot.promotion}` ends what runs there"
+    return invalid_field(
+        "stage",
+        f"what runs in {stage.name} runs beside {parent} and replaced nothing that "
+        f"could come back{end}; to go back in {parent} name that one",
+    )
 
 
 def take_back(
@@ -118,7 +134,8 @@ def _is_wanted(decision: Decision, failed: Promotion, word: str) -> bool:
         return False
     if hold is not None and hold.holds(decision.at):
         return False
-    return word in stage_of(decision.policy, failed.stage).rollback.when
+    stage = stage_of(decision.policy, failed.stage)
+    return parent_of(stage) is None and word in stage.rollback.when
 
 
 def _start(decision: Decision, requested: PromotionRequested) -> None:

@@ -1,8 +1,7 @@
 """What does an agent's report change?"""
 
-from dataclasses import replace
+from typing import assert_never
 
-from rollbook.catalogue.lane import DesiredSet
 from rollbook.catalogue.target import (
     Report,
     TargetAcknowledged,
@@ -12,17 +11,12 @@ from rollbook.catalogue.target import (
 )
 from rollbook.commands.target import ReportedState, ReportTarget
 from rollbook.refusals import Refusal, invalid_field, unknown_target
-from rollbook.standing import digest_mismatch, stale_token
+from rollbook.standing import stale_token, wrong_target
 from rollbook_services.registrar.decision import Decision
-from rollbook_services.registrar.rules import lane as lanes
-from rollbook_services.registrar.rules import outcome, progress, underway
+from rollbook_services.registrar.rules import drift, outcome, progress, underway
 from rollbook_services.registrar.rules.known import stage_named
-from rollbook_services.registrar.state import (
-    Lane,
-    Mark,
-    Model,
-    TargetNow,
-)
+from rollbook_services.registrar.rules.speaking import is_own, told
+from rollbook_services.registrar.state import Lane, Mark, Model
 
 
 def report(command: ReportTarget, decision: Decision) -> Refusal | None:
@@ -30,33 +24,75 @@ def report(command: ReportTarget, decision: Decision) -> Refusal | None:
 
     A report that says nothing new, or speaks of an earlier revision, changes nothing.
     """
-    lane = decision.model.lane(command.report.stage)
+    said, lane = command.report, decision.model.lane(command.report.stage)
     refusal = (
-        _is_unknown(command.report, decision, lane)
-        or _speaks_of_another(command.report, lane)
-        or _cannot_be(command, lane)
+        _is_anothers(said, decision)
+        or _is_unknown(said, decision, lane)
+        or _speaks_of_another(said, lane)
     )
     if refusal is not None:
         return refusal
-    if command.report.revision < lane.revision or _is_known(command, lane):
+    if said.revision < lane.revision:
         return None
-    event = decision.record(_event(command))
+    refusal = _cannot_be(command, lane)
+    if refusal is None and not _is_known(command, lane):
+        _hear(command, decision)
+    return refusal
+
+
+def _hear(command: ReportTarget, decision: Decision) -> None:
+    said = command.report
+    match command.state:
+        case ReportedState.DRIFTED:
+            drift.detect(said, decision)
+        case ReportedState.CONVERGED:
+            drift.correct(said, decision)
+        case ReportedState.ACKNOWLEDGED:
+            _go_on(command, decision, TargetAcknowledged(report=said))
+        case ReportedState.UNAPPLIED:
+            _go_on(command, decision, _unapplied(command))
+        case ReportedState.APPLIED:
+            _go_on(command, decision, TargetApplied(report=said))
+            drift.correct(said, decision)
+        case _:
+            assert_never(command.state)
+
+
+def _go_on(
+    command: ReportTarget,
+    decision: Decision,
+    event: TargetAcknowledged | TargetApplied | TargetFailed | TargetErrored,
+) -> None:
+    """Let the change that it is about end, or go on."""
+    id_ = decision.record(event)
     code = command.reason_code if command.state is ReportedState.UNAPPLIED else None
-    progress.look(decision, command.report.promotion, report=event, code=code)
-    return None
+    progress.look(decision, command.report.promotion, report=id_, code=code)
+
+
+def _is_anothers(said: Report, decision: Decision) -> Refusal | None:
+    """Refuse an agent whose target this is, but in another stage."""
+    if is_own(decision, said.stage):
+        return None
+    actor = decision.actor
+    own = (actor.credential.get("stage"), actor.credential.get("target"))
+    return wrong_target(
+        actor.id,
+        reported=f"{said.stage}/{said.target}",
+        bound="/".join(filter(None, own)),
+    )
 
 
 def _is_unknown(said: Report, decision: Decision, lane: Lane) -> Refusal | None:
     """Hear also those whom the present change is about and a later policy left out."""
-    told = progress.asked(lane)
-    if said.target in told:
+    asked = progress.asked(lane)
+    if said.target in asked:
         return None
     stage = stage_named(decision, said.stage)
     if isinstance(stage, Refusal):
         return stage
     if said.target in stage.targets:
         return None
-    known = tuple(dict.fromkeys((*stage.targets, *told)))
+    known = tuple(dict.fromkeys((*stage.targets, *asked)))
     return unknown_target(said.target, stage.name, known)
 
 
@@ -75,24 +111,20 @@ def _speaks_of_another(said: Report, lane: Lane) -> Refusal | None:
 
 
 def _cannot_be(command: ReportTarget, lane: Lane) -> Refusal | None:
-    if command.state is ReportedState.UNAPPLIED:
-        if command.reason_code is None:
-            return invalid_field("reason_code", "say why it is not applied")
+    said, desired = command.report, lane.desired
+    if command.state is ReportedState.UNAPPLIED and command.reason_code is None:
+        return invalid_field("reason_code", "say why it is not applied")
+    if desired is None or said.target not in desired.targets:
         return None
-    if command.state is ReportedState.APPLIED and lane.desired is not None:
-        return _runs_other_bytes(command.report, lane.desired)
-    return None
-
-
-def _runs_other_bytes(said: Report, desired: DesiredSet) -> Refusal | None:
-    """Only observed digests count: to have applied means to run what was desired."""
-    for variant in desired.targets.get(said.target, {}):
-        wanted, runs = desired.variants[variant].digest, said.observed.get(variant)
-        if runs != wanted:
-            return digest_mismatch(
-                expected=wanted, actual=runs or next(iter(said.observed.values()), None)
-            )
-    return None
+    match command.state:
+        case ReportedState.APPLIED:
+            return drift.other_bytes(said, desired)
+        case ReportedState.CONVERGED:
+            return drift.other_than_desired(said, desired)
+        case ReportedState.DRIFTED:
+            return drift.just_as_desired(said, desired)
+        case _:
+            return None
 
 
 def _is_known(command: ReportTarget, lane: Lane) -> bool:
@@ -103,8 +135,8 @@ def _is_known(command: ReportTarget, lane: Lane) -> bool:
         return True
     if command.state is ReportedState.ACKNOWLEDGED:
         return True  # it begins once more with what it has reported on already
-    told = (_word(command), command.reason_code, dict(said.observed))
-    return told == (now.state, now.reason_code, dict(now.observed))
+    says = (_word(command), command.reason_code, dict(said.observed))
+    return says == (now.state, now.reason_code, dict(now.observed))
 
 
 def _word(command: ReportTarget) -> str:
@@ -114,56 +146,32 @@ def _word(command: ReportTarget) -> str:
     return "failed" if is_failed else "errored"
 
 
-def _event(
-    command: ReportTarget,
-) -> TargetAcknowledged | TargetApplied | TargetFailed | TargetErrored:
-    match command.state:
-        case ReportedState.ACKNOWLEDGED:
-            return TargetAcknowledged(report=command.report)
-        case ReportedState.APPLIED:
-            return TargetApplied(report=command.report)
-        case ReportedState.UNAPPLIED:
-            is_failed = _word(command) == "failed"
-            kind = TargetFailed if is_failed else TargetErrored
-            return kind(
-                report=command.report,
-                reason_code=command.reason_code or "unknown",
-                log_uri=command.log_uri,
-            )
+def _unapplied(command: ReportTarget) -> TargetFailed | TargetErrored:
+    kind = TargetFailed if _word(command) == "failed" else TargetErrored
+    return kind(
+        report=command.report,
+        reason_code=command.reason_code or "unknown",
+        log_uri=command.log_uri,
+    )
 
 
 def acknowledged(model: Model, event: TargetAcknowledged, mark: Mark) -> Model:
     """An agent has begun."""
     model = underway.begun(model, event.report.promotion)
-    return _told(model, event.report, "acknowledged", None)
+    return told(model, event.report, "acknowledged")
 
 
 def applied(model: Model, event: TargetApplied, mark: Mark) -> Model:
     """A target runs it; who applies has also begun."""
     model = underway.begun(model, event.report.promotion)
-    return _told(model, event.report, progress.APPLIED, None)
+    return told(model, event.report, progress.APPLIED)
 
 
 def failed(model: Model, event: TargetFailed, mark: Mark) -> Model:
     """A target says the version is at fault."""
-    return _told(model, event.report, "failed", event.reason_code)
+    return told(model, event.report, "failed", event.reason_code)
 
 
 def errored(model: Model, event: TargetErrored, mark: Mark) -> Model:
     """A target says the platform is at fault."""
-    return _told(model, event.report, "errored", event.reason_code)
-
-
-def _told(model: Model, said: Report, state: str, code: str | None) -> Model:
-    now = TargetNow(
-        state=state,
-        agent=said.agent,
-        seq=said.seq,
-        revision=said.revision,
-        token=said.token,
-        observed=said.observed,
-        reason_code=code,
-    )
-    lane = model.lane(said.stage)
-    lane = replace(lane, targets={**lane.targets, said.target: now})
-    return lanes.changed(model, said.stage, lane)
+    return told(model, event.report, "errored", event.reason_code)

@@ -8,6 +8,7 @@ from rollbook.catalogue.promotion import (
     PromotionPaused,
     PromotionResumed,
     PromotionVerifying,
+    StepApplied,
     StepCompleted,
     StepStarted,
 )
@@ -17,10 +18,12 @@ from rollbook.commands.promotion import (
     RecordAnalysis,
     ResumePromotion,
 )
+from rollbook.envelope import ActorKind
 from rollbook.names import PromotionId
-from rollbook.refusals import Refusal
+from rollbook.refusals import Refusal, forbidden, not_a_person
 from rollbook.standing import not_dispatched
 from rollbook.underway import already_paused, lane_frozen, not_paused, wrong_step
+from rollbook_services.registrar.authorise import has_grant, refused
 from rollbook_services.registrar.decision import Decision
 from rollbook_services.registrar.rules import analysis, progress
 from rollbook_services.registrar.rules.closing import closed
@@ -62,6 +65,7 @@ def pause(command: PausePromotion, decision: Decision) -> Refusal | None:
             reason=command.reason,
             inputs=(),
             wake_at=None,
+            role=None,
         )
     )
     return None
@@ -75,14 +79,31 @@ def resume(command: ResumePromotion, decision: Decision) -> Refusal | None:
     underway = promotion.underway
     if underway is None or underway.paused is None:
         return not_paused(promotion.id, promotion.state)
-    if command.step != 0:
-        return wrong_step(promotion.id, seen=(0, command.step))
+    refusal = _may_not_resume(decision, underway.paused)
+    if refusal is not None:
+        return refusal
+    seen, current = (command.wave, command.step), (underway.wave, underway.step)
+    if seen != current:
+        return wrong_step(promotion.id, seen=seen, current=current)
     shut = closed(decision, promotion)
     if shut is not None:
         return lane_frozen(promotion.stage, shut.what, until=shut.until)
     progress.go_on(decision, promotion, command.reason, accepted=command.accept)
     progress.look(decision, promotion.id)
     return None
+
+
+def _may_not_resume(decision: Decision, stopped: Paused) -> Refusal | None:
+    """Let only the role that a pause of the plan names go on from it."""
+    actor = decision.actor
+    if stopped.role is None:
+        is_allowed = has_grant(actor, ResumePromotion)
+        return None if is_allowed else refused(actor, ResumePromotion)
+    if actor.kind is not ActorKind.PERSON:
+        return not_a_person(actor.id)
+    if stopped.role in actor.roles:
+        return None
+    return forbidden("let it go on here", who=actor.id, roles=[stopped.role])
 
 
 def analyse(command: RecordAnalysis, decision: Decision) -> Refusal | None:
@@ -124,6 +145,7 @@ def paused(model: Model, event: PromotionPaused, mark: Mark) -> Model:
         since=mark.at,
         returns_to=promotion.state,
         until=event.wake_at,
+        role=event.role,
     )
     now = replace(_underway(promotion), paused=stopped)
     state = after(promotion.state, Input.PAUSE)
@@ -162,12 +184,39 @@ def verifying(model: Model, event: PromotionVerifying, mark: Mark) -> Model:
 
 
 def started(model: Model, event: StepStarted, mark: Mark) -> Model:
-    """There is one step so far; its dispatch says when it began."""
-    return model
+    """A step begins: what was measured before it says nothing of it."""
+    promotion = model.promotions[event.promotion]
+    now = _underway(promotion)
+    deadlines = now.deadlines
+    if deadlines is not None and event.step_by is not None:
+        deadlines = deadlines.model_copy(update={"step_by": event.step_by})
+    is_pause = now.rollout is not None and bool(now.rollout.steps[event.step].pause)
+    now = replace(
+        now,
+        deadlines=deadlines,
+        wave=event.wave,
+        step=event.step,
+        step_since=mark.at,
+        is_applied=is_pause,  # what runs stays, so nobody has to apply it
+        bake_until=None,
+        breaches={},
+        analysed={},
+        analysed_at=None,
+        measured=None,
+    )
+    return changed(model, replace(promotion, underway=now))
+
+
+def applied(model: Model, event: StepApplied, mark: Mark) -> Model:
+    """Enough targets run the step; now it bakes."""
+    promotion = model.promotions[event.promotion]
+    now = _underway(promotion)
+    now = replace(now, is_applied=True, bake_until=event.bake_until)
+    return changed(model, replace(promotion, underway=now))
 
 
 def completed(model: Model, event: StepCompleted, mark: Mark) -> Model:
-    """Enough targets have applied it."""
+    """The step is over."""
     promotion = model.promotions[event.promotion]
     now = replace(_underway(promotion), is_applied=True)
     return changed(model, replace(promotion, underway=now))
