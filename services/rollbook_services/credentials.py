@@ -16,8 +16,16 @@ from typing import Any, Final
 from rollbook import tokens
 from rollbook.catalogue.access import Place
 from rollbook.commands.access import IssueToken
+from rollbook.commands.fleet import EnrolAgent
 from rollbook.errors import Misconfigured
-from rollbook.names import Principal, RoleName, StageName, TargetName, TokenId
+from rollbook.names import (
+    AgentName,
+    Principal,
+    RoleName,
+    StageName,
+    TargetName,
+    TokenId,
+)
 
 LIFETIME: Final = timedelta(days=90)
 RENEW_BEFORE: Final = timedelta(days=30)
@@ -141,3 +149,25 @@ def holders(
             for stage, target in places
         ),
     ]
+
+
+def enrolments(
+    credentials: Credentials, places: Iterable[tuple[StageName, TargetName]]
+) -> list[EnrolAgent]:
+    """List the agents that speak for these places, with the tokens they have.
+
+    Their NATS keys stay out of the ledger: who runs NATS knows them, from their seeds.
+    """
+    return [_enrolment(credentials, stage, target) for stage, target in places]
+
+
+def _enrolment(
+    credentials: Credentials, stage: StageName, target: TargetName
+) -> EnrolAgent:
+    name = agent_name(stage, target)
+    read = tokens.read_token(credentials.token(f"svc:{name}"))
+    return EnrolAgent(
+        agent=AgentName(name),
+        place=Place(stage=stage, target=target),
+        token=TokenId(read[0]) if read else None,
+    )

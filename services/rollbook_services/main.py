@@ -4,7 +4,7 @@ import asyncio
 import logging
 import os
 import ssl
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import (
     AbstractAsyncContextManager,
     AsyncExitStack,
@@ -15,17 +15,19 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import Final, cast
+from typing import Final, TypedDict, cast
 
+import structlog
 from faststream.nats import NatsBroker
 from faststream.nats.security import NatsNKey
 
 from rollbook import canonical, catalogue
 from rollbook.commands.access import IssueToken
+from rollbook.commands.fleet import EnrolAgent
 from rollbook.commands.wire import Request
 from rollbook.errors import Misconfigured
 from rollbook.ledger import streams
-from rollbook.ledger.bucket import DesiredBucket
+from rollbook.ledger.bucket import DesiredBucket, LeaseBucket
 from rollbook.ledger.commands import CommandSender
 from rollbook.ledger.connection import (
     Connection,
@@ -37,7 +39,7 @@ from rollbook.ledger.connection import (
 from rollbook.ledger.jetstream import JetStreamLedger
 from rollbook.names import CommandId, Digest
 from rollbook.refusals import Refusal
-from rollbook.subjects import POLICIES
+from rollbook.subjects import FLEET, POLICIES
 from rollbook_projections.audit.handlers import AUDIT
 from rollbook_projections.database import open_database
 from rollbook_projections.lineage.declaration import LINEAGE
@@ -48,9 +50,19 @@ from rollbook_projections.stage.declaration import STAGE
 from rollbook_services.conductor import service as conductor_service
 from rollbook_services.conductor.conductor import Conductor
 from rollbook_services.conductor.declaration import CONDUCTOR
+from rollbook_services.conductor.leases import Leases
+from rollbook_services.conductor.measuring import Measuring
+from rollbook_services.conductor.prometheus import prometheus
+from rollbook_services.conductor.service import Task
+from rollbook_services.conductor.watch import Watch
 from rollbook_services.gateway import expiry, promises
 from rollbook_services.gateway import service as gateway_service
-from rollbook_services.gateway.gateway import Gateway, Source, ViewName
+from rollbook_services.gateway.gateway import (
+    Gateway,
+    Installation,
+    Source,
+    ViewName,
+)
 from rollbook_services.gateway.jobs import Jobs
 from rollbook_services.gateway.people import People
 from rollbook_services.keys import open_key
@@ -60,7 +72,7 @@ from rollbook_services.registrar.cache import Cache
 from rollbook_services.registrar.command_handler import CommandHandler, Edge
 from rollbook_services.registrar.genesis import REGISTRAR, open_ledger
 from rollbook_services.registrar.snapshots import open_snapshots
-from rollbook_services.registrar.surroundings import Policies
+from rollbook_services.registrar.surroundings import Fleet, Policies
 from rollbook_services.settings import Settings
 
 catalogue.load()
@@ -69,6 +81,7 @@ VIEWS: Final = (STAGE, LINEAGE, AUDIT)
 # FastStream gives loggers under its own name a handler of its own.
 BROKER_LOG: Final = logging.getLogger("rollbook.broker")
 BROKER_LOG.setLevel(logging.WARNING)
+log = structlog.stdlib.get_logger(__name__)
 EDGE: Final = Edge(
     now=lambda: datetime.now(UTC),  # noqa: TID251
     entropy=lambda: os.urandom(16),
@@ -144,11 +157,15 @@ async def prepare(site: Site) -> None:
 
 @asynccontextmanager
 async def registrar(
-    site: Site, *, tokens: Sequence[IssueToken] = ()
+    site: Site,
+    *,
+    tokens: Sequence[IssueToken] = (),
+    agents: Sequence[EnrolAgent] = (),
 ) -> AsyncIterator[registrar_service.Registrar]:
     """Run one registrar; any number may run at once.
 
     `tokens` are issued at the start, each once: how an installation gets its first.
+    `agents` are enrolled if the ledger never knew them: what people did later stays.
     """
     data, origin = site.settings.server.data, site.settings.server.origin
     signer = open_key(data / "keys" / "event.pem")
@@ -175,6 +192,7 @@ async def registrar(
         stack.push_async_callback(cache.close)
         handler = CommandHandler(ledger, cache, signer, origin=origin, edge=EDGE)
         await _issue(handler, tokens)
+        await _enrol(handler, cache, agents)
         service = registrar_service.Registrar(
             cache, handler, EDGE, event_key=signer.public
         )
@@ -238,22 +256,41 @@ async def conductor(site: Site, *, credential: str) -> AsyncIterator[Follower]:
         client = await stack.enter_async_context(site.connect("conductor"))
         database = await stack.enter_async_context(open_database(url, CONDUCTOR.name))
         projector = Projector(CONDUCTOR, database)
-        conducting = Conductor(
-            projector,
-            CommandSender(client, user="conductor"),
-            DesiredBucket.in_core(client),
-            credential=credential,
+        sender = CommandSender(client, user="conductor")
+        bucket, life = LeaseBucket(client), site.settings.conductor.lease_seconds
+        says: _Says = {"credential": credential, "now": EDGE.now}
+        watch = Watch(database, sender, bucket, lease_seconds=life, **says)
+        leases = Leases(
+            database,
+            bucket,
             now=EDGE.now,
+            noticed=watch.notice,
+            lease_seconds=life,
         )
+        desired = DesiredBucket.in_core(client)
+        tasks: list[Task] = [Conductor(projector, sender, desired, **says), watch]
+        metrics = site.settings.prometheus
+        if metrics.url:
+            server = await stack.enter_async_context(
+                prometheus(metrics.url, token_file=metrics.token_file)
+            )
+            tasks.append(Measuring(projector, sender, server, **says))
         yield await stack.enter_async_context(
             conductor_service.serve(
                 site.broker("conductor"),
                 projector,
                 JetStreamLedger(client, prefix=streams.CORE_PREFIX),
-                conducting,
-                now=EDGE.now,
+                leases,
+                tasks,
             )
         )
+
+
+class _Says(TypedDict):
+    """As whom a part of the conductor speaks, and by which clock."""
+
+    credential: str
+    now: Callable[[], datetime]
 
 
 @asynccontextmanager
@@ -272,6 +309,7 @@ async def gateway(
             jobs=Jobs(jobs),
             now=EDGE.now,
             stopping=asyncio.Event(),
+            installation=Installation(nats_url=site.url, nats_ca=site.authority),
             checks=(
                 partial(promises.look, site.connect, is_sys=site.is_sys),
                 partial(expiry.look, sources["audit"].database, EDGE.now),
@@ -295,6 +333,19 @@ async def _issue(handler: CommandHandler, tokens: Sequence[IssueToken]) -> None:
         outcome = await handler.handle(request, REGISTRAR)
         if isinstance(outcome, Refusal):
             raise Misconfigured(f"token {command.token}", outcome.message)
+
+
+async def _enrol(
+    handler: CommandHandler, cache: Cache, agents: Sequence[EnrolAgent]
+) -> None:
+    for command in agents:
+        fleet = (await cache.load(FLEET)).state
+        if isinstance(fleet, Fleet) and command.agent in fleet.agents:
+            continue
+        request = Request(id=CommandId(f"first/{command.agent}"), command=command)
+        outcome = await handler.handle(request, REGISTRAR)
+        if isinstance(outcome, Refusal):  # another agent speaks for that place
+            log.warning("agent_not_enrolled", agent=command.agent, why=outcome.message)
 
 
 async def _end(task: asyncio.Task[None]) -> None:

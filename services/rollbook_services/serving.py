@@ -8,8 +8,20 @@ import asyncio
 import base64
 import signal
 import sys
-from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from collections.abc import (
+    AsyncIterator,
+    Callable,
+    Collection,
+    Iterable,
+    Iterator,
+    Sequence,
+)
+from contextlib import (
+    AbstractAsyncContextManager,
+    AsyncExitStack,
+    asynccontextmanager,
+    contextmanager,
+)
 from pathlib import Path
 from typing import Final
 
@@ -21,12 +33,14 @@ from rollbook.names import StageName, TargetName
 from rollbook_projections.audit.handlers import AUDIT
 from rollbook_projections.lineage.declaration import LINEAGE
 from rollbook_projections.projection import Projection
+from rollbook_projections.projector import Projector
 from rollbook_projections.stage.declaration import STAGE
 from rollbook_services import collector, logs, main
 from rollbook_services.credentials import (
     CONDUCTOR,
     Credentials,
     agent_name,
+    enrolments,
     holders,
     read_credentials,
 )
@@ -40,6 +54,8 @@ READY_EVERY_SECONDS: Final = 10
 _VIEWS: Final[dict[str, Projection]] = {
     each.name: each for each in (STAGE, LINEAGE, AUDIT)
 }
+
+Beside = Callable[[Projector], AbstractAsyncContextManager[None]]
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -65,8 +81,13 @@ def places(
 
 
 @asynccontextmanager
-async def serving(site: main.Site, roles: Collection[str]) -> AsyncIterator[str | None]:
-    """Run these services while the context is open; yield the gateway's address."""
+async def serving(
+    site: main.Site, roles: Collection[str], *, beside: Beside | None = None
+) -> AsyncIterator[str | None]:
+    """Run these services while the context is open; yield the gateway's address.
+
+    `beside` goes on as long as the conductor, over what that knows.
+    """
     url = None
     async with AsyncExitStack() as stack:
         data = site.settings.server.data
@@ -79,14 +100,20 @@ async def serving(site: main.Site, roles: Collection[str]) -> AsyncIterator[str 
             wanted = holders(names.find_or_make(OPERATOR), named)
             issued = credentials.renew(wanted, now=main.EDGE.now())
             registrar = await stack.enter_async_context(
-                main.registrar(site, tokens=issued)
+                main.registrar(
+                    site, tokens=issued, agents=enrolments(credentials, named)
+                )
             )
             write(site, credentials, registrar.event_key)
         followed = [_VIEWS[role] for role in roles if role in _VIEWS]
         sources = await stack.enter_async_context(main.projections(site, followed))
         if "conductor" in roles:
             token = credentials.token(CONDUCTOR)
-            await stack.enter_async_context(main.conductor(site, credential=token))
+            conductor = await stack.enter_async_context(
+                main.conductor(site, credential=token)
+            )
+            if beside is not None:
+                await stack.enter_async_context(beside(conductor.projector))
         if "gateway" in roles:
             others = [view for view in main.VIEWS if view.name not in sources]
             sources |= await main.sources_of(stack, site, others)

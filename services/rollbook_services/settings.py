@@ -95,6 +95,31 @@ class Nats(_Section):
     )
 
 
+class Conductor(_Section):
+    """How long silence is patience."""
+
+    lease_seconds: int = Field(
+        45,
+        ge=1,
+        le=3600,
+        description="an agent that is silent for so long is lost; it speaks three "
+        "times as often. The same for every conductor",
+    )
+
+
+class Prometheus(_Section):
+    """The metrics server that policies' queries are asked of."""
+
+    url: str = Field(
+        "",
+        description="its address, as http://prometheus:9090; empty: nobody is asked",
+        pattern=r"^(https?://[^\s?#]+)?$",
+    )
+    token_file: Path | None = Field(
+        None, description="a file with its bearer token; read for each question"
+    )
+
+
 class Database(_Section):
     """Where each projection lives; empty: an SQLite file in the data directory."""
 
@@ -127,6 +152,8 @@ class Settings(BaseSettings):
 
     server: Server = Field(Server(), description="the process and its HTTP face")
     nats: Nats = Field(Nats(), description="the message broker")
+    conductor: Conductor = Field(Conductor(), description="agents' leases")
+    prometheus: Prometheus = Field(Prometheus(), description="the metrics server")
     database: Database = Field(Database(), description="the projections' databases")
     log: Log = Field(Log(), description="logging")
 
@@ -177,6 +204,7 @@ def check(settings: Settings) -> None:
             f"on {server.host} tokens would travel in the clear: put a proxy with TLS "
             "in front and say so with server.behind_tls, or listen on 127.0.0.1",
         )
+    _check_metrics(settings.prometheus)
     addresses = [each.strip() for each in nats.url.split(",") if each.strip()]
     for address in addresses:
         _check_address(address)
@@ -189,6 +217,17 @@ def check(settings: Settings) -> None:
             "nats.replicas",
             f"one replica on {len(addresses)} servers loses the ledger with its one "
             "disk: set it to 3",
+        )
+
+
+def _check_metrics(server: Prometheus) -> None:
+    parts = urlsplit(server.url)
+    is_open = parts.scheme == "http" and not is_loopback(parts.hostname or "")
+    if is_open and server.token_file is not None:
+        raise Misconfigured(
+            "prometheus.url",
+            f"{server.url} would carry its token in the clear: write https://, or take "
+            "prometheus.token_file away",
         )
 
 

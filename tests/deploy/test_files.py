@@ -178,8 +178,9 @@ def test_every_unit_is_hardened_and_runs_what_exists(path: Path) -> None:
             assert (DEPLOY / inside).is_file()
         case "python":
             assert arguments[:2] == ["-m", "rollbook.agent"]
+            instance = [each.replace("%i", "staging") for each in arguments[2:]]
             with pytest.raises(Exception, match="it is not there"):
-                settings_from(arguments[2:])
+                settings_from(instance)
         case other:
             raise AssertionError(f"{other} is none of ours")
 

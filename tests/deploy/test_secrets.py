@@ -14,7 +14,7 @@ import yaml
 from pydantic import SecretStr
 
 from rollbook.agent import settings as agent_settings
-from rollbook.agent.driver import DriverOptions
+from rollbook.agent.config import Config
 from rollbook.client.transport import Transport
 from rollbook.commands.desired import Lease, LeaseRequest
 from rollbook.errors import Misconfigured
@@ -112,9 +112,7 @@ async def agent_is_leased(handed: Path) -> None:
     """Ask for a lease with what was handed to an agent, and nothing else."""
     found = agent_settings.load(
         handed / "agent-staging-default" / "credentials.json",
-        stage="staging",
-        target="default",
-        options=DriverOptions(root=handed / "root"),
+        Config(stage=StageName("staging"), root=handed / "root"),
     )
     asked = LeaseRequest(stage=StageName("staging"), target=TargetName("default"))
     async with edge(

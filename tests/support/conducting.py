@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from rollbook.catalogue.fleet import AgentLost, AgentRecovered
 from rollbook.catalogue.lane import DesiredSet, SlotReleased, SlotTaken
 from rollbook.catalogue.parts import GateStatus, PromotionKind
 from rollbook.catalogue.promotion import (
@@ -19,7 +20,9 @@ from rollbook.catalogue.promotion import (
     PromotionRequested,
     PromotionSucceeded,
 )
+from rollbook.catalogue.rollout import Rollout
 from rollbook.commands.command import Command, ModelScoped
+from rollbook.commands.fleet import MarkAgent
 from rollbook.commands.promotion import DispatchPromotion
 from rollbook.commands.wire import Done, Problem, Request
 from rollbook.event import Event
@@ -33,7 +36,7 @@ from rollbook.names import (
     StageName,
     Version,
 )
-from rollbook.subjects import Aggregate, model
+from rollbook.subjects import FLEET, Aggregate, model
 from rollbook_projections.database import open_database
 from rollbook_projections.projector import Projector
 from rollbook_services.conductor.conductor import Conductor
@@ -111,6 +114,7 @@ def dispatched(
     revision: int,
     deadlines: Deadlines | None = None,
     wake_at: datetime | None = None,
+    rollout: Rollout | None = None,
 ) -> list[Event]:
     """The dispatch batch; the lane's token counts like its revision here."""
     return [
@@ -127,6 +131,7 @@ def dispatched(
             seen=None,
             deadlines=deadlines,
             wake_at=wake_at,
+            rollout=rollout,
         ),
         SlotTaken(stage=PRODUCTION, promotion=PromotionId(promotion), token=revision),
         desired(promotion, revision=revision),
@@ -164,8 +169,11 @@ class Registrar:
     decides: dict[type[Command], Decide] = field(default_factory=dict)
     requests: list[Request] = field(default_factory=list)
     answered: dict[str, Done] = field(default_factory=dict)
+    present: set[str] = field(default_factory=set)
+    """Agents that are there, as it was told."""
     revision: int = 0
     says: Problem | None = None
+    refused: int = 0
 
     async def record(self, *events: Event, of: str = MODEL) -> list[str]:
         """Record one decision on a model; return the ids of its events."""
@@ -178,6 +186,7 @@ class Registrar:
 
     async def send(self, request: Request, *, credential: str) -> Done | Problem:
         if self.says is not None:
+            self.refused += 1
             return self.says
         self.requests.append(request)
         if request.id not in self.answered:
@@ -201,14 +210,30 @@ class Registrar:
         decide = self.decides.get(type(command))
         if decide is not None:
             return decide(command)
+        if isinstance(command, MarkAgent):
+            return self._mark(command)
         if not isinstance(command, DispatchPromotion):
             return ()
         self.revision += 1
         return dispatched(command.promotion, revision=self.revision)
 
+    def _mark(self, command: MarkAgent) -> Sequence[Event]:
+        """Record that an agent came or went, unless that is known."""
+        agent, session = command.agent, command.session
+        if command.is_present is (agent in self.present):
+            return ()
+        self.present ^= {agent}
+        if command.is_present:
+            return [AgentRecovered(agent=agent, session=session)]
+        at = command.last_heard_at
+        return [AgentLost(agent=agent, session=session, last_heard_at=at)]
+
     async def _keep(self, request: Request, events: Sequence[Event]) -> None:
-        assert isinstance(request.command, ModelScoped)
-        await self.record(*events, of=request.command.model)
+        command = request.command
+        if isinstance(command, ModelScoped):
+            await self.record(*events, of=command.model)
+        else:
+            await self.record_on(FLEET, *events)
         told: list[dict[str, Any]] = [
             {"commandid": request.id, "type": event.type_name()} for event in events
         ]

@@ -8,6 +8,7 @@ import asyncio
 import os
 import ssl
 import stat
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -23,6 +24,8 @@ CONNECT_TIMEOUT_SECONDS: Final = 2
 PING_INTERVAL_SECONDS: Final = 5
 # nats-py annotates an int and hands it to asyncio.sleep.
 RECONNECT_WAIT_SECONDS: Final = cast(int, 0.2)
+# A server that reads its users anew refuses whoever signs in at that moment.
+REFUSED_SECONDS: Final = 1.0
 PENDING_BYTES: Final = 2 * 1024 * 1024
 READABLE_BY_OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
 
@@ -180,6 +183,7 @@ async def _open(
 ) -> None:
     is_open = False
     last_error: Exception | None = None
+    began = time.monotonic()
     later = options["error_cb"]
     telling = options.copy()
 
@@ -188,7 +192,7 @@ async def _open(
         last_error = error
         if is_open:
             await later(error)
-        elif "authorization violation" in str(error).lower():
+        elif _is_refused(error) and time.monotonic() - began > REFUSED_SECONDS:
             raise Misconfigured(
                 f"NATS user {options['name']}",
                 f"{url} does not know its key: "
@@ -211,6 +215,10 @@ async def _open(
         cause = last_error or error
         raise Unavailable(f"NATS at {url} does not answer ({cause!r})") from error
     is_open = True
+
+
+def _is_refused(error: Exception) -> bool:
+    return "authorization violation" in str(error).lower()
 
 
 def _fail_requests(client: Client) -> None:

@@ -1,12 +1,15 @@
 """What may an agent say and hear on NATS?"""
 
+import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from importlib import import_module
 from typing import Final
 
 import nats.errors
+from nats.aio import transport
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 
@@ -68,6 +71,7 @@ class Edge:
         # Where the server is away now, the subscription follows when it is back.
         with contextlib.suppress(nats.errors.Error):
             await self.client.flush()
+        _raise_lost_cancellation()
 
 
 @asynccontextmanager
@@ -79,8 +83,10 @@ async def edge(
     `authority` is PEM text; without it the authorities of this machine are trusted.
     """
     tls = trusting(authority) if authority else None
+    _allow_websockets(url)
     # A report is kept until it is answered, so nothing may be sent behind our back.
     async with connect(url, user=user, seed=seed, tls=tls, is_appending=True) as client:
+        _raise_lost_cancellation()
         yield Edge(
             user=user,
             credential=credential,
@@ -88,3 +94,17 @@ async def edge(
             commands=CommandSender(client, user=user, zone="edge"),
             client=client,
         )
+
+
+def _raise_lost_cancellation() -> None:
+    """Raise what nats-py swallows where it comes together with an answer."""
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
+
+
+def _allow_websockets(url: str) -> None:
+    """Let nats-py find aiohttp again: an agent hides it to save memory."""
+    if url.startswith(("ws://", "wss://")):
+        with contextlib.suppress(ImportError):
+            vars(transport)["aiohttp"] = import_module("aiohttp")

@@ -76,6 +76,17 @@ KV_DESIRED: Final = Stream(
     "KV_DESIRED",
     {**_WRITTEN, "subjects": ["$KV.DESIRED.>"], "max_msgs_per_subject": 1},
 )
+# A lease ends by itself, by the time-to-live of its message. No marker is left behind:
+# what lives is read as a whole, so that a missed end is seen at the next look.
+KV_LEASES: Final = Stream(
+    "KV_LEASES",
+    {
+        **_WRITTEN,
+        "subjects": ["$KV.LEASES.>"],
+        "max_msgs_per_subject": 1,
+        "allow_msg_ttl": True,
+    },
+)
 FEED: Final = Stream(
     "FEED", {**_KEPT, "mirror": _mirror_of("LEDGER", "edge.deliver.feed")}
 )
@@ -107,7 +118,7 @@ async def provision(
 ) -> None:
     """Create each stream and durable that is missing; refuse those that differ."""
     feed = replace(FEED, durables=tuple(feed_readers))
-    for stream in (LEDGER, KV_DESIRED):
+    for stream in (LEDGER, KV_DESIRED, KV_LEASES):
         await create(core_admin, stream, replicas=replicas)
     for stream in (feed, DESIRED):
         await create(edge_admin, stream, replicas=replicas)

@@ -8,15 +8,17 @@ from rollbook_services.conductor.handlers import (
     bundle,
     calendar,
     choice,
+    fleet,
     lane,
     policy,
     promotion,
+    rollout,
 )
 from rollbook_services.conductor.tables import METADATA
 
 CONDUCTOR: Final = Projection(
     name="conductor",
-    version=2,
+    version=3,
     metadata=METADATA,
     handlers={
         **access.HANDLERS,
@@ -25,6 +27,8 @@ CONDUCTOR: Final = Projection(
         **bundle.HANDLERS,
         **choice.HANDLERS,
         **promotion.HANDLERS,
+        **rollout.HANDLERS,
         **lane.HANDLERS,
+        **fleet.HANDLERS,
     },
 )

@@ -1,10 +1,9 @@
 """How does the conductor follow the ledger, act on it, and answer agents?"""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
-from datetime import datetime
-from typing import Final
+from typing import Final, Protocol
 
 from faststream.nats import NatsBroker, NatsMessage
 
@@ -13,10 +12,16 @@ from rollbook.ledger.edge import LEASE_PREFIX
 from rollbook.ledger.protocol import Ledger
 from rollbook_projections.projector import Projector
 from rollbook_projections.service import Follower, follow
-from rollbook_services.conductor import leases
-from rollbook_services.conductor.conductor import Conductor
+from rollbook_services.conductor.leases import Leases
 
 QUEUE: Final = "conductor"
+
+
+class Task(Protocol):
+    """Something a conductor does all the time."""
+
+    async def run(self) -> None:
+        """Do it for ever."""
 
 
 @asynccontextmanager
@@ -24,9 +29,8 @@ async def serve(
     broker: NatsBroker,
     projector: Projector,
     ledger: Ledger,
-    conductor: Conductor,
-    *,
-    now: Callable[[], datetime],
+    leases: Leases,
+    tasks: Iterable[Task],
 ) -> AsyncIterator[Follower]:
     """Conduct while the context is open; any number may, each with its own database.
 
@@ -36,24 +40,23 @@ async def serve(
 
     @broker.subscriber(f"{LEASE_PREFIX}*", queue=QUEUE, decoder=_as_it_is)
     async def lease(message: NatsMessage) -> bytes:
-        answer = await projector.database.read(
-            leases.answer,
+        answer = await leases.answer(
             message.body,
             subject=message.raw_message.subject,
             credential=message.headers.get(CREDENTIAL_HEADER, ""),
-            at=now(),
         )
         return answer.model_dump_json().encode()
 
     async with (
         follow(broker, projector, ledger) as follower,
-        asyncio.TaskGroup() as tasks,
+        asyncio.TaskGroup() as group,
     ):
-        acting = tasks.create_task(conductor.run())
+        acting = [group.create_task(task.run()) for task in tasks]
         try:
             yield follower
         finally:
-            acting.cancel()
+            for task in acting:
+                task.cancel()
 
 
 async def _as_it_is(message: NatsMessage) -> NatsMessage:

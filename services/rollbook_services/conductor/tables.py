@@ -17,6 +17,8 @@ PROMOTIONS: Final = temporal(
     keys=[text("model"), integer("promotion")],
     columns=[
         text("stage"),
+        integer("version"),
+        text("digest"),
         flag("is_running"),
         integer("bundle"),  # null: it stands alone
         text("ready_event"),  # null while a gate is closed
@@ -35,6 +37,24 @@ TIMERS: Final = temporal(
     keys=[text("model"), integer("promotion"), text("name")],
     columns=[text("at"), text("event"), text("correlation")],
     indexes=[["at"], ["since"]],
+)
+MEASURED: Final = temporal(
+    "measured",  # promotions under way of which a metrics server knows something
+    METADATA,
+    keys=[text("model"), integer("promotion")],
+    columns=[
+        text("stage"),
+        json("measures"),
+        json("candidate"),  # version and digest
+        json("champion"),  # the same of what was stable before; null: nothing
+        integer("wave"),
+        integer("step"),
+        json("targets"),
+        text("event"),  # that began the step; null before the first
+        text("at"),
+        json("bake"),  # from when to when; null until enough targets run it
+        text("correlation"),
+    ],
 )
 STIRS: Final = temporal(
     "stirs",  # what may change many promotions
@@ -113,8 +133,24 @@ KEYS: Final = temporal(
     "keys",
     METADATA,
     keys=[text("key")],
+    # The place whose agent reads it: of a lane that runs beside another, that one's.
     columns=[text("stage"), text("target"), integer("revision")],
     indexes=[["stage", "target"]],
+)
+AGENTS: Final = temporal(
+    "agents",  # also those that were revoked
+    METADATA,
+    keys=[text("agent")],
+    columns=[
+        text("stage"),
+        text("target"),
+        text("public_key"),
+        flag("is_revoked"),
+        flag("is_drained"),
+        flag("is_present"),  # holds its lease, as far as the ledger knows
+        text("session"),
+        text("event"),  # that said so
+    ],
 )
 TOKENS: Final = temporal(
     "tokens",

@@ -111,6 +111,10 @@ EXPORTS: Final[tuple[Export, ...]] = (
     Export(Account.CORE, "$JS.API.DIRECT.GET.LEDGER", _TO_SERVICES, is_streamed=True),
     Export(Account.CORE, "$JS.API.DIRECT.GET.KV_DESIRED.>", _TO_SERVICES),
     Export(Account.CORE, "$KV.DESIRED.>", _TO_SERVICES),
+    Export(
+        Account.CORE, "$JS.API.DIRECT.GET.KV_LEASES", _TO_SERVICES, is_streamed=True
+    ),
+    Export(Account.CORE, "$KV.LEASES.>", _TO_SERVICES),
     *_consumer_exports(Account.EDGE, "FEED", _TO_CLIENTS),
     Export(Account.EDGE, "$JS.API.DIRECT.GET.DESIRED.$KV.DESIRED.>", _TO_CLIENTS),
     Export(Account.SERVICES, "rollbook.command.edge.>", _TO_CLIENTS),
@@ -172,6 +176,8 @@ PLATFORM: Final[tuple[User, ...]] = (
             "rollbook.command.core.conductor.>",
             "$KV.DESIRED.>",
             "JS.CORE.API.DIRECT.GET.KV_DESIRED.>",
+            "$KV.LEASES.>",
+            "JS.CORE.API.DIRECT.GET.KV_LEASES",
             "rollbook.wake.>",
             "_R_.>",
         ),

@@ -69,6 +69,11 @@ def embedded(
     return _text([*server, *_accounts(users, lambda name: _quoted(keys[name]))])
 
 
+def user_block(user: User, public_key: str) -> str:
+    """Write one user as it stands in its account: what an operator adds by hand."""
+    return _text(_user(user, lambda _: _quoted(public_key)))
+
+
 def deployed() -> dict[str, str]:
     """Write every file of `deploy/nats`, by its path there."""
     return {

@@ -5,6 +5,8 @@ learns public keys alone. `python -m rollbook_services.local.nats_keys FOLDER` m
 the seeds of `deploy/nats` and prints their public keys as environment variables.
 """
 
+import base64
+import binascii
 import os
 import secrets
 import sys
@@ -20,6 +22,7 @@ from rollbook_services.local.accounts import User, with_platform
 from rollbook_services.local.nats_config import EXAMPLE_CLIENTS, key_variable
 
 SEED_BYTES: Final = 32
+PUBLIC_BYTES: Final = 1 + 32 + 2  # what it is, the key, a checksum
 
 
 def make_keys(folder: Path, users: Iterable[User]) -> dict[str, str]:
@@ -40,13 +43,42 @@ def seed_file(folder: Path, user: str) -> Path:
     return folder / f"{user}.nk"
 
 
+def new_seed() -> str:
+    """Make a user's secret, which nobody else has."""
+    made = nkeys.encode_seed(secrets.token_bytes(SEED_BYTES), nkeys.PREFIX_BYTE_USER)
+    return str(made.decode())
+
+
+def public_key(seed: str) -> str:
+    """Return the half of a seed that the server may see; ValueError: it is none."""
+    try:
+        return str(nkeys.from_seed(bytearray(seed.encode())).public_key.decode())
+    except nkeys.NkeysError as damaged:
+        raise ValueError("this is no NATS seed") from damaged
+
+
+def is_public_key(text: str) -> bool:
+    """Tell whether a server would take this for a user's key: prefix and checksum.
+
+    It refuses its whole configuration for one key that is none.
+    """
+    try:
+        raw = base64.b32decode(text)
+    except binascii.Error:
+        return False
+    return (
+        len(raw) == PUBLIC_BYTES
+        and raw[0] == nkeys.PREFIX_BYTE_USER
+        and bytes(nkeys.crc16_checksum(raw[:-2])) == raw[-2:]
+    )
+
+
 def _public_key(path: Path) -> str:
     if not path.exists():
         _make_seed(path)
     try:
-        pair = nkeys.from_seed(bytearray(read_seed(path).encode()))
-        return str(pair.public_key.decode())
-    except (nkeys.NkeysError, ValueError) as damaged:
+        return public_key(read_seed(path))
+    except ValueError as damaged:
         raise Misconfigured(
             str(path), "it is no NATS seed: remove it, a new one is made at start"
         ) from damaged
@@ -54,11 +86,10 @@ def _public_key(path: Path) -> str:
 
 def _make_seed(path: Path) -> None:
     """Write a whole seed or none: what a crash leaves is a file nobody reads."""
-    seed = nkeys.encode_seed(secrets.token_bytes(SEED_BYTES), nkeys.PREFIX_BYTE_USER)
     draft = path.with_suffix(f".{secrets.token_hex(4)}.draft")
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(seed + b"\n")
+    with os.fdopen(descriptor, "w") as file:
+        file.write(new_seed() + "\n")
         file.flush()
         os.fsync(descriptor)
     try:

@@ -14,10 +14,11 @@ import signal
 import subprocess
 import sys
 import sysconfig
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final
 
 import structlog
@@ -44,11 +45,28 @@ class NatsServer:
     folder: Path
     url: str
     process: asyncio.subprocess.Process
+    port: int
+    """As it is configured; `ANY_PORT` where the server chose one."""
     starts: int = 1
 
     def seed_file(self, user: str) -> Path:
         """Name the file with a user's secret."""
         return seed_file(self.folder / "nats", user)
+
+    def admit(self, clients: Iterable[User], keys: Mapping[str, str]) -> None:
+        """Let these clients in, and nobody else's; who stays notices nothing.
+
+        `keys` are public keys of those whose seeds lie elsewhere. A connection whose
+        user is gone is dropped.
+        """
+        _configure(self.folder, clients, keys, port=self.port)
+        self.reload()
+
+    def reload(self) -> None:
+        """Let the server read its file again; one that starts reads it anyway."""
+        if self.process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                self.process.send_signal(signal.SIGHUP)
 
     def kill(self) -> None:
         """Kill the server without warning, as tests do; it comes back by itself."""
@@ -58,18 +76,23 @@ class NatsServer:
 
 @asynccontextmanager
 async def nats_server(
-    folder: Path, *, port: int = ANY_PORT, clients: Iterable[User] = ()
+    folder: Path,
+    *,
+    port: int = ANY_PORT,
+    clients: Iterable[User] = (),
+    keys: Mapping[str, str] = MappingProxyType({}),
 ) -> AsyncIterator[NatsServer]:
     """Run a server on loopback over one data directory until the end of the block.
 
-    Raises Misconfigured when another process runs on the directory, when the program
-    is missing, or when it refuses to start.
+    `keys` are public keys of clients whose seeds lie elsewhere. Raises Misconfigured
+    when another process runs on the directory, when the program is missing, or when it
+    refuses to start.
     """
     program = find_program()
     with _only_one(folder):
         await _stop_orphan(folder)
-        _configure(folder, clients, port=port)
-        server = await _start(program, folder)
+        _configure(folder, clients, keys, port=port)
+        server = await _start(program, folder, port=port)
         keeper = asyncio.create_task(_keep_running(server, program))
         try:
             yield server
@@ -88,20 +111,25 @@ async def _keep_running(server: NatsServer, program: str) -> None:
         await asyncio.sleep(pause)
         pause = min(pause * 2 + 0.05, LONGEST_RESTART_PAUSE_SECONDS)
         try:
-            again = await _start(program, server.folder, url=server.url)
+            again = await _start(
+                program, server.folder, port=server.port, url=server.url
+            )
         except (Misconfigured, Unavailable) as error:
             log.error("nats_server_not_started", error=str(error))
             continue
         server.process, pause = again.process, 0.0
         server.starts += 1
+        server.reload()  # for whom was admitted while it started
         log.warning("nats_server_restarted", url=server.url, starts=server.starts)
 
 
-async def _start(program: str, folder: Path, *, url: str | None = None) -> NatsServer:
+async def _start(
+    program: str, folder: Path, *, port: int, url: str | None = None
+) -> NatsServer:
     """Start the server and wait until it listens; `url` repeats an earlier port."""
     _forget_ports(folder)
-    port = ["-p", url.rpartition(":")[2]] if url else []
-    command = [program, "-c", str(_configuration(folder)), *port]
+    again = ["-p", url.rpartition(":")[2]] if url else []
+    command = [program, "-c", str(_configuration(folder)), *again]
     with _output(folder).open("wb") as output:
         process = await asyncio.create_subprocess_exec(
             sys.executable,
@@ -121,7 +149,7 @@ async def _start(program: str, folder: Path, *, url: str | None = None) -> NatsS
             raise Unavailable("nats-server does not get ready") from error
         raise
     log.info("nats_server_started", url=url, pid=process.pid)
-    return NatsServer(folder=folder, url=url, process=process)
+    return NatsServer(folder=folder, url=url, process=process, port=port)
 
 
 async def _listening(process: asyncio.subprocess.Process, folder: Path) -> str:
@@ -221,12 +249,15 @@ def _configuration(folder: Path) -> Path:
     return folder.absolute() / "nats" / "server.conf"
 
 
-def _configure(folder: Path, clients: Iterable[User], *, port: int) -> None:
+def _configure(
+    folder: Path, clients: Iterable[User], keys: Mapping[str, str], *, port: int
+) -> None:
     """Write the server's file, with a key for each user; whole, or not at all."""
     users = with_platform(clients)
-    keys = make_keys(folder / "nats", users)
+    own = [user for user in users if user.name not in keys]
+    known = {**make_keys(folder / "nats", own), **keys}
     draft = _configuration(folder).with_suffix(".draft")
-    draft.write_text(embedded(folder.absolute(), users=users, keys=keys, port=port))
+    draft.write_text(embedded(folder.absolute(), users=users, keys=known, port=port))
     draft.replace(_configuration(folder))
 
 

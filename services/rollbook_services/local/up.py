@@ -14,13 +14,14 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
 from rollbook.errors import Misconfigured
 from rollbook_services import collector, logs, main
-from rollbook_services.credentials import agent_name, read_credentials
-from rollbook_services.local.accounts import agent
+from rollbook_services.credentials import read_credentials
+from rollbook_services.local.enrolment import Roster, following
 from rollbook_services.local.nats_server import ANY_PORT, nats_server
 from rollbook_services.serving import ALL, places, serving
 from rollbook_services.settings import Settings
@@ -49,17 +50,16 @@ async def running(settings: Settings) -> AsyncIterator[Ready]:
         )
     data = settings.server.data
     data.mkdir(mode=0o700, parents=True, exist_ok=True)
-    agents = [
-        agent(agent_name(stage, target), stage=stage, target=target)
-        for stage, target in places(
-            settings.server.places, read_credentials(data / "credentials.json")
-        )
-    ]
+    credentials = data / "credentials.json"
+    roster = Roster(data, places(settings.server.places, read_credentials(credentials)))
     port = settings.nats.port or ANY_PORT
-    async with nats_server(data, port=port, clients=agents) as server:
+    async with nats_server(
+        data, port=port, clients=roster.users, keys=roster.keys
+    ) as server:
         site = main.Site(settings, server.url, data / "nats")
-        async with serving(site, ALL) as url:
-            yield Ready(url or "", server.url, data / "credentials.json")
+        admitting = partial(following, server=server, roster=roster)
+        async with serving(site, ALL, beside=admitting) as url:
+            yield Ready(url or "", server.url, credentials)
 
 
 async def run(settings: Settings) -> None:

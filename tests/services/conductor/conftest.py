@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from rollbook.ledger.bucket import DesiredBucket
+from rollbook.ledger.bucket import DesiredBucket, LeaseBucket
 from rollbook_projections.projector import Projector
 from tests.support.conducting import Registrar, projector
 from tests.support.nats import NatsServer, running_nats
@@ -25,6 +25,13 @@ async def bucket(conductors_nats: NatsServer) -> AsyncIterator[DesiredBucket]:
     await conductors_nats.fresh()
     async with conductors_nats.client("conductor", is_appending=True) as client:
         yield DesiredBucket.in_core(client)
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def leases(conductors_nats: NatsServer) -> AsyncIterator[LeaseBucket]:
+    await conductors_nats.fresh()
+    async with conductors_nats.client("conductor", is_appending=True) as client:
+        yield LeaseBucket(client)
 
 
 @pytest.fixture

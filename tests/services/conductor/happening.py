@@ -6,6 +6,8 @@ from datetime import datetime
 from rollbook.catalogue.access import IdentityLinked, Place, TokenIssued, TokenRevoked
 from rollbook.catalogue.bundle import BundleRequested, Member
 from rollbook.catalogue.calendar import FreezeDeclared, FreezeLifted, InFlight, Lanes
+from rollbook.catalogue.experiment import Beside, ExperimentStarted
+from rollbook.catalogue.fleet import AgentEnrolled
 from rollbook.catalogue.lane import LaneHeld, LaneReleased
 from rollbook.catalogue.model import ModelRegistered
 from rollbook.catalogue.policy import PolicyActivated, PolicyProposed, PolicyRetired
@@ -15,10 +17,14 @@ from rollbook.catalogue.promotion import (
     PromotionPaused,
     PromotionResumed,
     PromotionVerifying,
+    StepApplied,
+    StepCompleted,
+    StepStarted,
 )
 from rollbook.catalogue.target import Report, TargetAcknowledged
 from rollbook.catalogue.version import VersionDeprecated
 from rollbook.names import (
+    AgentName,
     BundleId,
     EventId,
     ModelName,
@@ -99,14 +105,31 @@ def retired(name: str) -> PolicyRetired:
     return PolicyRetired(policy=PolicyName(name), digest=sha256_of(b"it"), reason=WHY)
 
 
-def issued(principal: Principal, place: Place | None = None) -> TokenIssued:
+def issued(
+    principal: Principal,
+    place: Place | None = None,
+    *,
+    token: TokenId = TOKEN,
+    sha256: str = "0" * 64,
+) -> TokenIssued:
     return TokenIssued(
-        token=TOKEN,
-        sha256="0" * 64,
+        token=token,
+        sha256=sha256,
         principal=principal,
         roles=(RoleName("reviewer"),),
         place=place,
         until=minute(10_000),
+    )
+
+
+def enrolled(
+    name: str = "agent",
+    *,
+    place: Place = PLACE,
+    public_key: str | None = None,
+) -> AgentEnrolled:
+    return AgentEnrolled(
+        agent=AgentName(name), place=place, public_key=public_key, token=None
     )
 
 
@@ -158,6 +181,7 @@ def paused(promotion: int, wake_at: datetime | None) -> PromotionPaused:
         reason="the window shut",
         inputs=(),
         wake_at=wake_at,
+        role=None,
     )
 
 
@@ -180,6 +204,52 @@ def verifying(promotion: int, bake_until: datetime) -> PromotionVerifying:
     )
 
 
+def step_started(
+    promotion: int,
+    *,
+    step: int = 0,
+    wave: int = 0,
+    step_by: datetime | None = None,
+    targets: tuple[str, ...] = (TARGET,),
+) -> StepStarted:
+    return StepStarted(
+        promotion=PromotionId(promotion),
+        wave=wave,
+        step=step,
+        weight=10,
+        targets=tuple(map(TargetName, targets)),
+        step_by=step_by,
+    )
+
+
+def step_applied(promotion: int, bake_until: datetime, *, step: int = 0) -> StepApplied:
+    return StepApplied(
+        promotion=PromotionId(promotion), wave=0, step=step, bake_until=bake_until
+    )
+
+
+def step_completed(promotion: int, *, step: int = 0) -> StepCompleted:
+    return StepCompleted(
+        promotion=PromotionId(promotion), wave=0, step=step, stragglers=()
+    )
+
+
+def experiment(promotion: int, ends_at: datetime) -> ExperimentStarted:
+    return ExperimentStarted(
+        promotion=PromotionId(promotion),
+        stage=PRODUCTION,
+        parent=StageName("live"),
+        beside=Beside.SHADOW,
+        candidate=Version(promotion),
+        champion=None,
+        share=10,
+        split_key=None,
+        metric=None,
+        min_samples=0,
+        ends_at=ends_at,
+    )
+
+
 def registered(model: str = MODEL) -> ModelRegistered:
     return ModelRegistered(
         model=ModelName(model),
@@ -188,6 +258,7 @@ def registered(model: str = MODEL) -> ModelRegistered:
         tier=None,
         description=None,
         labels={},
+        side_effect_free=False,
     )
 
 

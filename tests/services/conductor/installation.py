@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from rollbook import codec
+from rollbook.agent.config import Config
 from rollbook.agent.desired import Trusted
-from rollbook.agent.driver import DriverOptions
 from rollbook.agent.settings import Settings as AgentSettings
 from rollbook.catalogue.access import Place
 from rollbook.catalogue.parts import Artifact
@@ -35,9 +35,15 @@ from rollbook.names import (
 )
 from rollbook.proof.validity import Accepted, Chain, check
 from rollbook_services import main
-from rollbook_services.credentials import CONDUCTOR, Credentials, Holder, agent_name
+from rollbook_services.credentials import (
+    CONDUCTOR,
+    Credentials,
+    Holder,
+    agent_name,
+    enrolments,
+)
 from rollbook_services.local.accounts import agent, feed_reader
-from rollbook_services.settings import Nats, Server, Settings
+from rollbook_services.settings import Conductor, Nats, Prometheus, Server, Settings
 from tests.support.agents import MODEL, TIMEOUT_SECONDS, variant
 from tests.support.nats import NatsServer, running_nats
 
@@ -156,14 +162,12 @@ class System:
 
     def agent(self) -> AgentSettings:
         return AgentSettings(
-            stage=STAGING,
-            target=DEFAULT,
+            Config(stage=STAGING, target=DEFAULT, root=self.folder / "served"),
             nats_url=self.nats.url,
             trusted=Trusted(self.site.settings.server.origin, self.event_key),
             user=AGENT,
             seed=self.nats.seed(AGENT),
             token=self.credentials.token(f"svc:{AGENT}"),
-            options=DriverOptions(root=self.folder / "served"),
         )
 
     @property
@@ -180,7 +184,9 @@ def _short(event: object) -> str:
 
 
 @asynccontextmanager
-async def system(folder: Path) -> AsyncIterator[System]:
+async def system(
+    folder: Path, *, lease_seconds: int = 45, metrics: str = ""
+) -> AsyncIterator[System]:
     roles = ("publisher", "release-manager", "policy-owner")
     holders: Sequence[Holder] = (
         Holder(BOSS, tuple(RoleName(role) for role in roles)),
@@ -203,11 +209,19 @@ async def system(folder: Path) -> AsyncIterator[System]:
                 ],
             )
         )
-        settings = Settings(server=Server(data=data), nats=Nats(url=nats.url))
+        settings = Settings(
+            server=Server(data=data),
+            nats=Nats(url=nats.url),
+            conductor=Conductor(lease_seconds=lease_seconds),
+            prometheus=Prometheus(url=metrics),
+        )
         site = main.Site(settings, nats.url, data / "nats")
         credentials = Credentials(data / "credentials.json")
         tokens = credentials.renew(holders, now=main.EDGE.now())
-        registrar = await stack.enter_async_context(main.registrar(site, tokens=tokens))
+        agents = enrolments(credentials, [PLACE])
+        registrar = await stack.enter_async_context(
+            main.registrar(site, tokens=tokens, agents=agents)
+        )
         gateway = await stack.enter_async_context(nats.client("gateway"))
         made = System(
             site=site,

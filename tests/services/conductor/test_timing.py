@@ -31,7 +31,9 @@ def test_a_gate_is_judged_again_when_time_may_have_changed_its_word() -> None:
     assert due.id == f"{event(7)}/evaluate/{at(3)}/1"
 
 
-@pytest.mark.parametrize("name", ["acknowledge", "step", "end", "wake", "bake"])
+@pytest.mark.parametrize(
+    "name", ["acknowledge", "step", "end", "wake", "bake", "experiment"]
+)
 def test_what_is_under_way_advances(name: str) -> None:
     [due] = timed([timer(name, 3)])
     assert due.command == AdvancePromotion(model=MODEL, promotion=PromotionId(1))

@@ -7,7 +7,7 @@ an answer is written into the ledger, and an empty one deletes the stream, whate
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Iterable
+from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from nats.aio.msg import Msg
 from rollbook.ledger import streams
 from rollbook.ledger.connection import connect
 from rollbook_services.local.accounts import Account, User, with_platform
+from tests.services.local.attacking import is_refused, may_subscribe
 from tests.support.nats import (
     CLIENTS,
     NatsServer,
@@ -43,11 +44,12 @@ REPLY_TARGETS = (
         f"{api}.STREAM.{act}.{stream}"
         for api in ("$JS.API", J, E)
         for act in ("DELETE", "PURGE")
-        for stream in ("LEDGER", "FEED", "KV_DESIRED", "DESIRED")
+        for stream in ("LEDGER", "FEED", "KV_DESIRED", "DESIRED", "KV_LEASES")
     ),
     "$JS.API.CONSUMER.DELETE.LEDGER.stage",
     "$JS.API.CONSUMER.DELETE.FEED.reader",
     "$KV.DESIRED.production.main.fraud",
+    "$KV.LEASES.production.main.agent-production",
     "_R_.anything",
 )
 # No message, wrong message, none pending: each makes the server answer with nothing.
@@ -161,6 +163,30 @@ async def test_a_desired_document_reaches_its_agent_and_no_other(
         assert await is_refused(agent, key)
         assert not await may_subscribe(other, "rollbook.wake.production.main")
         assert not await may_subscribe(agent, "rollbook.wake.>")
+
+
+async def test_leases_are_the_conductors_alone(server: NatsServer) -> None:
+    lease = "$KV.LEASES.production.main.agent-production"
+    read = f"{J}.DIRECT.GET.KV_LEASES"
+    async with server.client("conductor") as conductor:
+        assert (await ask(conductor, lease, {"session": "a"}))["stream"] == "KV_LEASES"
+        wanted = {"multi_last": ["$KV.LEASES.>"]}
+        assert [message.data for message in await batch(conductor, read, wanted)] == [
+            b'{"session": "a"}'
+        ]
+        for subject in (
+            f"{J}.STREAM.INFO.KV_LEASES",
+            f"{J}.CONSUMER.CREATE.KV_LEASES.x",
+            f"{J}.STREAM.PURGE.KV_LEASES",
+            f"{read}.{lease}",
+        ):
+            assert await is_refused(conductor, subject)
+        assert not await may_subscribe(conductor, "$KV.LEASES.>")
+    for user in ATTACKERS:
+        if user.name != "conductor":
+            async with server.client(user.name) as other:
+                for subject in (lease, read, f"{E}.DIRECT.GET.KV_LEASES"):
+                    assert await is_refused(other, subject), user.name
 
 
 async def test_a_command_carries_the_name_of_its_sender(server: NatsServer) -> None:
@@ -277,7 +303,7 @@ async def everything(server: NatsServer) -> dict[str, Snapshot]:
     return {
         name: await snapshot(admin, name)
         for admin, names in (
-            (server.core_admin, ("LEDGER", "KV_DESIRED")),
+            (server.core_admin, ("LEDGER", "KV_DESIRED", "KV_LEASES")),
             (server.edge_admin, ("FEED", "DESIRED")),
         )
         for name in names
@@ -305,7 +331,7 @@ def callable_subjects(user: User) -> Iterable[str]:
     for right in user.publish:
         if right.startswith("$JS.ACK."):
             yield right.replace(">", "1.1.1.1.0")
-        elif "$KV.DESIRED" not in right or right.startswith((J, E)):
+        elif not right.startswith("$KV."):
             yield right.replace(">", "nothing")
 
 
@@ -367,23 +393,3 @@ async def batch(client: Client, subject: str, request: object) -> list[Msg]:
 
 def header(message: Msg, name: str) -> str | None:
     return (message.headers or {}).get(name)
-
-
-async def is_refused(client: Client, subject: str) -> bool:
-    """Tell whether the server names this publish a violation."""
-    return f'publish to "{subject}"'.lower() in await violation(
-        client, client.publish(subject, b"{}")
-    )
-
-
-async def may_subscribe(client: Client, subject: str, *, queue: str = "") -> bool:
-    told = await violation(client, client.subscribe(subject, queue=queue))
-    return f'subscription to "{subject}"'.lower() not in told
-
-
-async def violation(client: Client, act: Awaitable[object]) -> str:
-    """Do something and return what the server complained about, lower-case."""
-    client._err = None  # noqa: SLF001 (nats-py keeps the last error nowhere else)
-    await act
-    await processed(client)
-    return str(client.last_error or "").lower()

@@ -19,8 +19,14 @@ from rollbook_services.local.nats_config import (
     deployed,
     embedded,
     key_variable,
+    user_block,
 )
-from rollbook_services.local.nats_keys import make_keys
+from rollbook_services.local.nats_keys import (
+    is_public_key,
+    make_keys,
+    new_seed,
+    public_key,
+)
 from rollbook_services.local.nats_server import find_program
 from tests.support.certificates import make_certificates
 from tests.support.nats_cluster import DEPLOY, environment
@@ -62,6 +68,42 @@ def test_seeds_never_reach_the_configuration(tmp_path: Path) -> None:
     text = embedded(tmp_path, users=PLATFORM, keys=keys, port=-1)
     for seed in (tmp_path / "nats").glob("*.nk"):
         assert seed.read_text().strip() not in text
+
+
+def test_an_operators_block_is_a_user_as_the_generator_writes_it() -> None:
+    user = agent("eu-agent", stage="production", target="eu-1")
+    key = public_key(new_seed())
+    text = user_block(user, key)
+    assert text.startswith("# eu-agent\n")
+    assert f'nkey: "{key}"' in text
+    keys = {**{each.name: "U" for each in PLATFORM}, user.name: key}
+    whole = embedded(Path("/data"), users=with_platform([user]), keys=keys, port=-1)
+    assert "".join(text.split()) in "".join(whole.split())
+
+
+def test_a_key_that_the_server_would_refuse_is_told(tmp_path: Path) -> None:
+    good = public_key(new_seed())
+    letter = "A" if good[20] != "A" else "B"
+    account = "A" + good[1:]
+    for key, is_one in (
+        (good, True),
+        (good[:20] + letter + good[21:], False),
+        (account, False),
+        (good[:-8], False),
+        ("U" + "A" * 55, False),
+        ("nonsense", False),
+        ("", False),
+    ):
+        assert is_public_key(key) is is_one
+        file = tmp_path / "server.conf"
+        file.write_text(f'authorization {{ users: [ {{ nkey: "{key}" }} ] }}\n')
+        assert ("is valid" in checked(file, {})) is is_one, key
+
+
+def test_what_is_no_seed_has_no_public_key() -> None:
+    with pytest.raises(ValueError, match="no NATS seed"):
+        public_key("SUAnonsense")
+    assert public_key(new_seed()) != public_key(new_seed())
 
 
 def test_nobody_but_the_registrar_may_write_the_ledger() -> None:

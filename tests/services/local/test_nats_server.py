@@ -6,16 +6,21 @@ import stat
 import subprocess
 import sys
 import sysconfig
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 
 import psutil
 import pytest
+from nats.aio.client import Client
 
 from rollbook.errors import Misconfigured, Unavailable
 from rollbook.ledger import streams
 from rollbook.ledger.connection import connect
+from rollbook_services.local.accounts import pipeline
+from rollbook_services.local.nats_keys import new_seed, public_key
 from rollbook_services.local.nats_server import find_program, nats_server
-from tests.support.nats import ask, running_nats, until_connected
+from tests.support.nats import CLIENTS, ask, running_nats, until_connected
 
 EVENT = "rollbook.ledger.access"
 OWNER = """
@@ -69,6 +74,53 @@ async def test_a_killed_server_comes_back_with_what_it_acknowledged(
                 await until_connected(registrar)
         assert server.url == url
         assert server.embedded.starts == 6
+
+
+async def test_a_client_is_admitted_and_dropped_without_a_restart(
+    tmp_path: Path,
+) -> None:
+    seed = new_seed()
+    newcomer = pipeline("newcomer")
+    keys = {newcomer.name: public_key(seed)}
+    async with running_nats(tmp_path) as server, server.client("registrar") as other:
+        server.embedded.admit([*CLIENTS, newcomer], keys)
+        async with admitted(server.url, seed) as client:
+            server.embedded.admit(CLIENTS, {})
+            async with asyncio.timeout(10):
+                while client.is_connected:  # noqa: ASYNC110
+                    await asyncio.sleep(0.005)
+        assert (await ask(other, EVENT, {}))["seq"] == 1
+        assert other.stats["reconnects"] == 0
+        assert server.embedded.starts == 1
+
+
+async def test_whoever_is_admitted_while_it_is_down_gets_in(tmp_path: Path) -> None:
+    seed = new_seed()
+    newcomer = pipeline("newcomer")
+    keys = {newcomer.name: public_key(seed)}
+    async with running_nats(tmp_path) as server:
+        url = server.url
+        server.embedded.kill()
+        server.embedded.admit([*CLIENTS, newcomer], keys)
+        async with admitted(server.url, seed):
+            assert server.url == url
+        # Reading the file again, it keeps the port that its first start was given.
+        server.embedded.admit([*CLIENTS, newcomer], keys)
+        async with admitted(url, seed):
+            pass
+
+
+@asynccontextmanager
+async def admitted(url: str, seed: str) -> AsyncIterator[Client]:
+    """Sign in as soon as the server lets the newcomer in."""
+    async with AsyncExitStack() as stack, asyncio.timeout(20):
+        client = None
+        while client is None:
+            with suppress(Misconfigured, Unavailable):
+                client = await stack.enter_async_context(
+                    connect(url, user="newcomer", seed=seed)
+                )
+        yield client
 
 
 async def test_a_directory_serves_one_server(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from rollbook.names import ModelName, StageName, TargetName
 from rollbook_projections.projection import Handler
 from rollbook_projections.reading import model_of
 from rollbook_projections.rows import Row, Rows
-from rollbook_services.conductor.handlers import choice
+from rollbook_services.conductor.handlers import choice, measure
 from rollbook_services.conductor.react.documents import stored_bytes
 from rollbook_services.conductor.react.instants import sorted_text
 
@@ -43,16 +43,21 @@ def released(rows: Rows, envelope: Envelope[Data]) -> None:
 
 
 def desired_set(rows: Rows, envelope: Envelope[Data]) -> None:
-    """Keep what should run, and the key of every target that is to run it."""
+    """Keep what should run, and the key of every target that is to run it.
+
+    A lane that runs beside another has its keys on that one's targets.
+    """
     model, data = ModelName(model_of(envelope)), envelope.event
     body = stored_bytes(envelope.raw)
     rows.put("desired", {"model": model, "stage": data["stage"], "body": body})
+    measure.desired_set(rows, envelope)
+    lane, place = StageName(data["stage"]), StageName(data["beside"] or data["stage"])
     for name in data["targets"]:
-        target = Target(StageName(data["stage"]), TargetName(name), model)
+        target = Target(place, TargetName(name), model)
         rows.put(
             "keys",
             {
-                "key": key_of(target),
+                "key": key_of(target, lane),
                 "stage": target.stage,
                 "target": target.target,
                 "revision": data["revision"],

@@ -10,8 +10,14 @@ from rollbook.event import Data
 from rollbook_projections.projection import Handler
 from rollbook_projections.reading import model_of, spoken_of
 from rollbook_projections.rows import Row, Rows
-from rollbook_services.conductor.handlers import bundle, choice
-from rollbook_services.conductor.handlers.timer import Instants, none_of, set_timers
+from rollbook_services.conductor.handlers import bundle, choice, measure
+from rollbook_services.conductor.handlers.timer import (
+    Instants,
+    change,
+    change_timers,
+    none_of,
+    set_timers,
+)
 from rollbook_services.conductor.react.instants import sortable, sorted_text
 from rollbook_services.conductor.react.memory import Alarm
 
@@ -26,6 +32,8 @@ def requested(rows: Rows, envelope: Envelope[Data]) -> None:
         "model": model_of(envelope),
         "promotion": data["promotion"],
         "stage": data["stage"],
+        "version": data["version"],
+        "digest": data["digest"],
         "is_running": False,
         "bundle": None if is_rollback else data["bundle"],
         **_NOT_READY,
@@ -47,22 +55,20 @@ def gate_evaluated(rows: Rows, envelope: Envelope[Data]) -> None:
     if promotion["is_running"]:
         return
     gate = {f"{Alarm.GATE}{result['gate']}": sorted_text(result["recheck_at"])}
-    _change(
-        rows, promotion, set_timers(rows, envelope, promotion=promotion, instants=gate)
-    )
+    change_timers(rows, envelope, promotion=promotion, instants=gate)
 
 
 def readied(rows: Rows, envelope: Envelope[Data]) -> None:
     """Let it wait for its slot."""
     ready = {"ready_event": envelope.id, "ready_sequence": envelope.sequence}
     promotion = _spoken_of(rows, envelope)
-    _change(rows, promotion, {**promotion, **ready})
+    change(rows, promotion, {**promotion, **ready})
 
 
 def blocked(rows: Rows, envelope: Envelope[Data]) -> None:
     """Let it wait for its gates again."""
     promotion = _spoken_of(rows, envelope)
-    _change(rows, promotion, {**promotion, **_NOT_READY})
+    change(rows, promotion, {**promotion, **_NOT_READY})
 
 
 def judged_anew(rows: Rows, envelope: Envelope[Data]) -> None:
@@ -72,7 +78,7 @@ def judged_anew(rows: Rows, envelope: Envelope[Data]) -> None:
     changed = set_timers(
         rows, envelope, promotion={**promotion, **_NOT_READY}, instants=gates
     )
-    _change(rows, promotion, changed)
+    change(rows, promotion, changed)
 
 
 def dispatched(rows: Rows, envelope: Envelope[Data]) -> None:
@@ -86,8 +92,9 @@ def dispatched(rows: Rows, envelope: Envelope[Data]) -> None:
         Alarm.END: sorted_text(deadlines.get("end_by")),
         Alarm.WAKE: sorted_text(data["wake_at"]),
     }
+    measure.planned(rows, promotion, data["rollout"])
     running = {**promotion, "is_running": True, **_NOT_READY}
-    _change(
+    change(
         rows, promotion, set_timers(rows, envelope, promotion=running, instants=timers)
     )
 
@@ -98,11 +105,7 @@ def acknowledged(rows: Rows, envelope: Envelope[Data]) -> None:
     promotion = rows.get("promotions", model_of(envelope), number)
     if promotion is not None:
         heard: Instants = {Alarm.ACKNOWLEDGE: None}
-        _change(
-            rows,
-            promotion,
-            set_timers(rows, envelope, promotion=promotion, instants=heard),
-        )
+        change_timers(rows, envelope, promotion=promotion, instants=heard)
 
 
 def paused(rows: Rows, envelope: Envelope[Data]) -> None:
@@ -110,9 +113,7 @@ def paused(rows: Rows, envelope: Envelope[Data]) -> None:
     promotion = _spoken_of(rows, envelope)
     paused = {**promotion, "paused_at": sortable(envelope.at)}
     wake: Instants = {Alarm.WAKE: sorted_text(envelope.event["wake_at"])}
-    _change(
-        rows, promotion, set_timers(rows, envelope, promotion=paused, instants=wake)
-    )
+    change(rows, promotion, set_timers(rows, envelope, promotion=paused, instants=wake))
 
 
 def resumed(rows: Rows, envelope: Envelope[Data]) -> None:
@@ -127,7 +128,7 @@ def resumed(rows: Rows, envelope: Envelope[Data]) -> None:
         },
     }
     going = {**promotion, "paused_at": None}
-    _change(
+    change(
         rows, promotion, set_timers(rows, envelope, promotion=going, instants=timers)
     )
 
@@ -140,19 +141,6 @@ def _later(rows: Rows, envelope: Envelope[Data], promotion: Row, alarm: Alarm) -
         return due_by
     lasted = envelope.at - datetime.fromisoformat(promotion["paused_at"])
     return sortable(datetime.fromisoformat(due_by) + lasted)
-
-
-def verifying(rows: Rows, envelope: Envelope[Data]) -> None:
-    """Note when it has proved itself; its step is done."""
-    promotion = _spoken_of(rows, envelope)
-    bake: Instants = {
-        Alarm.BAKE: sorted_text(envelope.event["bake_until"]),
-        Alarm.ACKNOWLEDGE: None,
-        Alarm.STEP: None,
-    }
-    _change(
-        rows, promotion, set_timers(rows, envelope, promotion=promotion, instants=bake)
-    )
 
 
 def succeeded(rows: Rows, envelope: Envelope[Data]) -> None:
@@ -169,6 +157,7 @@ def _end(rows: Rows, envelope: Envelope[Data], *, has_succeeded: bool) -> None:
     promotion = _spoken_of(rows, envelope)
     set_timers(rows, envelope, promotion=promotion, instants=none_of(promotion))
     rows.close("promotions", promotion["model"], promotion["promotion"])
+    rows.close("measured", promotion["model"], promotion["promotion"])
     if promotion["bundle"] is not None:
         bundle.member_ended(
             rows, envelope, promotion["bundle"], has_succeeded=has_succeeded
@@ -179,11 +168,6 @@ def _end(rows: Rows, envelope: Envelope[Data], *, has_succeeded: bool) -> None:
 def _spoken_of(rows: Rows, envelope: Envelope[Data]) -> Row:
     key = model_of(envelope), envelope.event["promotion"]
     return spoken_of(rows, envelope, "promotions", *key)
-
-
-def _change(rows: Rows, before: Row, after: Row) -> None:
-    if after != before:
-        rows.put("promotions", after)
 
 
 HANDLERS: Final[Mapping[str, Handler]] = {
@@ -197,7 +181,6 @@ HANDLERS: Final[Mapping[str, Handler]] = {
     "target.acknowledged": acknowledged,
     "promotion.paused": paused,
     "promotion.resumed": resumed,
-    "promotion.verifying": verifying,
     "promotion.succeeded": succeeded,
     "promotion.failed": ended,
     "promotion.errored": ended,

@@ -10,6 +10,20 @@ Instants = Mapping[str, str | None]
 """By the name of a timer, when it is to ring; None: never."""
 
 
+def change_timers(
+    rows: Rows, envelope: Envelope[Data], *, promotion: Row, instants: Instants
+) -> None:
+    """Set timers by name, or take them away, and leave all else as it is."""
+    changed = set_timers(rows, envelope, promotion=promotion, instants=instants)
+    change(rows, promotion, changed)
+
+
+def change(rows: Rows, before: Row, after: Row) -> None:
+    """Keep a promotion's row where it differs."""
+    if after != before:
+        rows.put("promotions", after)
+
+
 def set_timers(
     rows: Rows, envelope: Envelope[Data], *, promotion: Row, instants: Instants
 ) -> Row:

@@ -5,7 +5,6 @@ from typing import Any
 from sqlalchemy import Connection, select
 
 from rollbook import codec
-from rollbook.commands.desired import Lease
 from rollbook.names import ModelName
 from rollbook_projections.tables import as_of
 from rollbook_services.conductor.react.documents import Written, documents
@@ -31,12 +30,12 @@ def desired_after(connection: Connection, sequence: int) -> list[Written]:
     ]
 
 
-def lease(connection: Connection, *, stage: str, target: str) -> Lease:
+def keys(connection: Connection, *, stage: str, target: str) -> dict[str, int]:
     """List a target's keys with their revisions."""
     query = select(KEYS.c.key, KEYS.c.revision).where(
         as_of(KEYS, None), KEYS.c.stage == stage, KEYS.c.target == target
     )
-    return Lease(keys={row.key: row.revision for row in connection.execute(query)})
+    return {row.key: row.revision for row in connection.execute(query)}
 
 
 def token(connection: Connection, id_: str) -> dict[str, Any] | None:

@@ -19,6 +19,7 @@ class Written:
     document: Document
     wake: Wake
     stage: StageName
+    """Of the place; a lane that runs beside it has another."""
     target: TargetName
 
     @property
@@ -30,17 +31,21 @@ class Written:
 def documents(
     model: ModelName, body: bytes, data: Data, *, sequence: int
 ) -> list[Written]:
-    """Make the document of each target from one `lane.desired_set`."""
-    stage = StageName(data["stage"])
+    """Make the document of each target from one `lane.desired_set`.
+
+    `data` is as it was stored: events before version 2 name no lane beside which
+    theirs runs.
+    """
+    place = StageName(data.get("beside") or data["stage"])
     encoded = base64.b64encode(body).decode()
     return [
-        _document(Target(stage, TargetName(name), model), encoded, data, sequence)
+        _document(Target(place, TargetName(name), model), encoded, data, sequence)
         for name in sorted(data["targets"])
     ]
 
 
 def _document(target: Target, event: str, data: Data, sequence: int) -> Written:
-    key = key_of(target)
+    key = key_of(target, StageName(data["stage"]))
     return Written(
         key=key,
         document=Document(

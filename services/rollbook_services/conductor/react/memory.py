@@ -49,6 +49,7 @@ class Alarm(StrEnum):
     END = "end"
     WAKE = "wake"
     BAKE = "bake"
+    EXPERIMENT = "experiment"
 
 
 @dataclass(frozen=True, slots=True)
