@@ -1,16 +1,11 @@
-"""How does one desired document become what runs, and what is reported of it?
+"""How does a driver get to work, and what if it hangs, crashes or lies?"""
 
-Each transition is on the disk, with its report, before the next step begins: a kill
-at any point is followed by the same steps again, and drivers repeat them safely.
-"""
-
-from collections.abc import Callable
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import aclosing
-from dataclasses import dataclass
-from datetime import datetime
+from pathlib import Path
+from typing import Final, TypeVar
 
-from rollbook.agent import reports
-from rollbook.agent.desired import Desired, Mark, Refused, read
 from rollbook.agent.driver import (
     AgentContext,
     Driver,
@@ -21,199 +16,156 @@ from rollbook.agent.driver import (
     Plan,
     Unapplied,
 )
-from rollbook.agent.settings import Settings
-from rollbook.agent.state import KeyState, Outcome, StateFile
+from rollbook.agent.metrics import APPLIED
+from rollbook.agent.outside import Outside
+from rollbook.agent.wanted import STABLE, WHOLE, Share, Wanted
 from rollbook.catalogue.lane import Variant
-from rollbook.commands.target import ReportedState
+from rollbook.commands.desired import Target
+from rollbook.errors import RollbookError
+from rollbook.names import Digest, ModelName
 
-_OUTCOMES = {
-    ReportedState.ACKNOWLEDGED: Outcome.PENDING,
-    ReportedState.APPLIED: Outcome.APPLIED,
-    ReportedState.UNAPPLIED: Outcome.UNAPPLIED,
-}
+LOOK_SECONDS: Final = 60.0
+"""How long a driver may look at what runs."""
+NOTHING: Final = Observed()
+T = TypeVar("T")
+
+Fetch = Callable[[Variant], Awaitable[Path]]
 
 
-@dataclass(frozen=True, slots=True)
-class Outside:
-    """What the agent is given: a clock, a place to tell people, when to stop."""
-
-    now: Callable[[], datetime]
-    tell: Callable[[str, str], None]
-    is_stopping: Callable[[], bool]
-    queued: Callable[[], None]
-    """Called when a report waits to be sent."""
+class Superseded(RollbookError):
+    """A newer document is there: what was begun is left as it is."""
 
 
 class Applier:
-    """Applies documents, one at a time."""
+    """Makes what runs equal what is wanted; the caller sees to one at a time."""
 
     def __init__(
-        self, settings: Settings, driver: Driver, state: StateFile, outside: Outside
+        self, driver: Driver, fetch: Fetch, outside: Outside, *, seconds: float
     ) -> None:
-        """Take the place to serve, its driver, its memory and the outside."""
-        self._settings, self._driver = settings, driver
-        self._state, self._outside = state, outside
-        self._refused: dict[str, Refused] = {}
+        """Take the driver, how artifacts come here, and a driver's time for one."""
+        self._driver, self._outside, self._seconds = driver, outside, seconds
+        self._context = AgentContext(is_stopping=outside.is_stopping, fetch=fetch)
+        self._applied: dict[ModelName, Wanted] = {}
 
-    async def bring(
-        self, key: str, value: bytes, *, is_superseded: Callable[[int], bool]
-    ) -> bool:
-        """Make what runs equal a document; False when a newer one should be read.
+    async def apply(
+        self, wanted: Wanted, *, is_superseded: Callable[[], bool]
+    ) -> Observed:
+        """Bring it about and return what runs then, which is what is wanted.
 
-        What may not be acted on changes nothing and is told once.
+        Raises Unapplied, Superseded, or Interrupted when the agent is to stop.
         """
-        known = self._state.remembered.keys.get(key)
-        desired = read(
-            value,
-            key=key,
-            stage=self._settings.stage,
-            target=self._settings.target,
-            trusted=self._settings.trusted,
-            mark=known.mark if known else Mark(),
-        )
-        if isinstance(desired, Refused):
-            self._tell_refused(key, desired)
-            return True
-        self._refused.pop(key, None)
+        began_at, outcome = self._outside.monotonic(), "interrupted"
+        before = await self.observe(wanted.target) or NOTHING
         try:
-            if not await self._is_due(desired, known):
-                return True
-            return await self._apply(desired, is_superseded)
-        except Interrupted:
-            return True
-
-    def _tell_refused(self, key: str, refused: Refused) -> None:
-        if self._refused.get(key) != refused:
-            self._refused[key] = refused
-            self._outside.tell("refused", f"{key}: {refused.reason}, {refused.detail}")
-
-    async def _is_due(self, desired: Desired, known: KeyState | None) -> bool:
-        """Begin a new document; go on with a pending one; mend what drifted."""
-        event = desired.event
-        observed = await self._driver.observe(desired.target)
-        if known is None or known.mark != Mark(event.revision, event.token):
-            self._tell_desired(desired)
-            self._move(desired, ReportedState.ACKNOWLEDGED, observed)
-            return True
-        if known.outcome is not Outcome.APPLIED:
-            # What was reported unapplied is over: only a newer document is tried.
-            return known.outcome is Outcome.PENDING
-        if observed.digest == known.digest:
-            return False
-        self._outside.tell(
-            "drifted", f"{desired.target.model} runs {observed.digest or 'nothing'}"
-        )
-        return True
-
-    async def _apply(
-        self, desired: Desired, is_superseded: Callable[[int], bool]
-    ) -> bool:
-        try:
-            plan = self._driver.plan(
-                desired, await self._driver.observe(desired.target)
+            observed = await _guarded(
+                self._bring(wanted, before, is_superseded), self._seconds
             )
-            if not await self._carry_out(plan, is_superseded):
-                return False
-            await self._check(plan)
+            outcome = APPLIED
         except Unapplied as why:
-            await self._give_up(desired, why)
-        except OSError as error:
-            await self._give_up(desired, Unapplied(Fault.DRIVER_ERROR, str(error)))
-        else:
-            observed = await self._driver.observe(desired.target)
-            self._move(desired, ReportedState.APPLIED, observed)
-        return True
+            outcome = why.fault.value
+            await self._serve_again(wanted, before)
+            raise
+        except Superseded:
+            outcome = "superseded"
+            raise
+        finally:
+            took = self._outside.monotonic() - began_at
+            self._outside.metrics.count_apply(outcome, took)
+        self._applied[wanted.target.model] = wanted
+        return observed
 
-    async def _carry_out(
-        self, plan: Plan, is_superseded: Callable[[int], bool]
-    ) -> bool:
-        context = AgentContext(is_stopping=self._outside.is_stopping)
-        async with aclosing(self._driver.apply(plan, context)) as steps:
+    async def observe(self, target: Target) -> Observed | None:
+        """Look at what runs; None where nobody can tell."""
+        try:
+            observed = await _guarded(self._driver.observe(target), LOOK_SECONDS)
+        except Unapplied as why:
+            self._outside.tell_once("unseen", target.model, str(why))
+            return None
+        self._outside.is_over("unseen", target.model)
+        return observed
+
+    async def _bring(
+        self, wanted: Wanted, before: Observed, is_superseded: Callable[[], bool]
+    ) -> Observed:
+        plan = self._driver.plan(wanted, before)
+        await self._carry_out(plan, is_superseded)
+        return await self._check(wanted)
+
+    async def _carry_out(self, plan: Plan, is_superseded: Callable[[], bool]) -> None:
+        async with aclosing(self._driver.apply(plan, self._context)) as steps:
             async for step in steps:
                 self._outside.tell(step.word, step.line)
                 if self._outside.is_stopping():
                     raise Interrupted("stopped between two steps")
-                if is_superseded(plan.revision):
-                    return False
-        return True
+                if is_superseded():
+                    raise Superseded("a newer document is there")
 
-    async def _check(self, plan: Plan) -> None:
+    async def _check(self, wanted: Wanted) -> Observed:
         """Look at what runs now: only that counts."""
-        observed = await self._driver.observe(plan.target)
-        wanted = plan.variant.digest if plan.variant else None
-        if observed.digest != wanted:
+        observed = await self._driver.observe(wanted.target)
+        if not observed.equals(wanted):
             raise Unapplied(
-                Fault.DIGEST_MISMATCH, f"{observed.digest} runs, desired is {wanted}"
+                Fault.DIGEST_MISMATCH,
+                f"{_spelled(observed.runs)} runs, wanted is "
+                f"{_spelled(wanted.digests())}",
             )
-        if wanted and await self._driver.health(plan.target) is Health.BAD:
-            raise Unapplied(Fault.HEALTH_FAILED, f"{plan.target.model} is not well")
+        is_bad = await self._driver.health(wanted.target) is Health.BAD
+        if wanted.shares and is_bad:
+            raise Unapplied(Fault.HEALTH_FAILED, f"{wanted.target.model} is not well")
+        return observed
 
-    async def _give_up(self, desired: Desired, why: Unapplied) -> None:
-        self._outside.tell("unapplied", str(why))
-        observed = await self._observed_or_nothing(desired)
-        self._move(
-            desired, ReportedState.UNAPPLIED, observed, reason_code=why.fault.value
-        )
+    async def _serve_again(self, wanted: Wanted, before: Observed) -> None:
+        """Go back to what was served, where a failed apply left nothing running.
 
-    async def _observed_or_nothing(self, desired: Desired) -> Observed:
+        The one thing an agent does on its own (design/promotion.md §5.5).
+        """
+        earlier = self._earlier(wanted, before) if wanted.shares else None
+        after = await self.observe(wanted.target) if earlier else None
+        if earlier is None or after is None or after.runs:
+            return
+        self._outside.tell("back", f"{wanted.target.model}: nothing runs, going back")
         try:
-            return await self._driver.observe(desired.target)
-        except OSError:
-            return Observed()
+            await _guarded(self._bring(earlier, after, lambda: False), self._seconds)
+        except Unapplied as why:
+            self._outside.tell("unapplied", f"{wanted.target.model}: {why}")
 
-    def _move(
-        self,
-        desired: Desired,
-        state: ReportedState,
-        observed: Observed,
-        *,
-        reason_code: str | None = None,
-    ) -> None:
-        """Remember a transition together with the report of it."""
-        now, remembered = self._outside.now(), self._state.remembered
-        known = remembered.keys.get(desired.key)
-        # A lost file must not use a number again: begin at the clock, then count.
-        seq = known.seq + 1 if known else int(now.timestamp() * 1000)
-        variant = None if state is ReportedState.UNAPPLIED else _variant(desired)
-        moved = KeyState(
-            model=desired.target.model,
-            revision=desired.event.revision,
-            token=desired.event.token,
-            version=variant.version if variant else None,
-            digest=variant.digest if variant else None,
-            outcome=_OUTCOMES[state],
-            seq=seq,
-        )
-        report = reports.make(
-            desired,
-            observed,
-            state,
-            agent=self._settings.user,
-            seq=seq,
-            at=now,
-            reason_code=reason_code,
-        )
-        self._state.remember(remembered.with_key(desired.key, moved, report=report))
-        self._outside.queued()
-
-    def _tell_desired(self, desired: Desired) -> None:
-        event = desired.event
-        what = ", ".join(
-            f"{desired.target.model}@{variant.version}"
-            for name, variant in event.variants.items()
-            if desired.weights.get(name)
-        )
-        self._outside.tell(
-            "desired",
-            f"{desired.target.model}#{event.stage}  {what or 'nothing'}   "
-            f"revision {event.revision}, promotion "
-            f"{desired.target.model}:{event.promotion}, position {desired.sequence}",
-        )
+    def _earlier(self, wanted: Wanted, before: Observed) -> Wanted | None:
+        """Find what ran before, exactly: never anything else."""
+        earlier = self._applied.get(wanted.target.model)
+        if earlier is None and wanted.event.previous is not None:
+            whole = {STABLE: Share(wanted.event.previous, WHOLE)}
+            earlier = Wanted(wanted.target, wanted.event, whole)
+        is_it = earlier is not None and bool(before.runs) and before.equals(earlier)
+        return earlier if is_it else None
 
 
-def _variant(desired: Desired) -> Variant | None:
-    """Name what is to be served, where it is one thing."""
+async def _guarded(work: Awaitable[T], seconds: float) -> T:
+    """Wait for a driver, whatever it does; all that goes wrong is Unapplied."""
     try:
-        return served[1] if (served := desired.served) else None
-    except ValueError:
-        return None
+        async with asyncio.timeout(seconds):
+            return await work
+    except (Unapplied, Interrupted, Superseded):
+        raise
+    except TimeoutError as error:
+        raise Unapplied(
+            Fault.DRIVER_TIMEOUT,
+            f"the driver was not done after {seconds:g} s",
+            is_passing=True,
+        ) from error
+    except asyncio.CancelledError as error:
+        task = asyncio.current_task()
+        if task is not None and task.cancelling():
+            raise
+        raise Unapplied(Fault.DRIVER_ERROR, "the driver cancelled itself") from error
+    except Exception as error:
+        raise Unapplied(
+            Fault.DRIVER_ERROR, f"{type(error).__name__}: {error}"
+        ) from error
+
+
+def _spelled(digests: Mapping[Digest, int | None] | Mapping[Digest, int]) -> str:
+    shares = (
+        digest if weight in (None, WHOLE) else f"{digest} {weight} %"
+        for digest, weight in digests.items()
+    )
+    return ", ".join(shares) or "nothing"

@@ -8,20 +8,19 @@ import base64
 import binascii
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Any, Literal
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-from pydantic import ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from rollbook import codec, subjects
-from rollbook.catalogue.lane import DesiredSet, Variant
+from rollbook.catalogue.lane import DesiredSet
 from rollbook.codec import Link
 from rollbook.commands.desired import Document, Target, key_of
 from rollbook.errors import UnreadableEvent
-from rollbook.names import StageName, TargetName
+from rollbook.event import parse_type
+from rollbook.names import Count, PromotionId, StageName, TargetName
 from rollbook.proof.validity import Accepted, Chain, Verdict, check, key_id
-
-ALL_OF_IT: Final = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +40,30 @@ class Mark:
 
 
 @dataclass(frozen=True, slots=True)
-class Desired:
-    """What should run on one target."""
+class Heading:
+    """Which document it is: what a report of it has to name."""
 
     key: str
     target: Target
+    """The agent's own place, also where the lane runs beside another's."""
+    lane: StageName
+    revision: int
+    token: int
+    promotion: PromotionId
+
+    @property
+    def mark(self) -> Mark:
+        """Say how far this document brings its key."""
+        return Mark(self.revision, self.token)
+
+
+@dataclass(frozen=True, slots=True)
+class Desired:
+    """One document: what should run on one target, as one lane says it."""
+
+    key: str
+    target: Target
+    """The agent's own place, also where the lane runs beside another's."""
     event: DesiredSet
     sequence: int
 
@@ -55,19 +73,17 @@ class Desired:
         return self.event.targets[self.target.target]
 
     @property
-    def served(self) -> tuple[str, Variant] | None:
-        """Name the variant that gets all the traffic, or None: serve nothing.
-
-        Raises ValueError when the traffic is shared or the variant is not described.
-        """
-        shares = {name: share for name, share in self.weights.items() if share}
-        if not shares:
-            return None
-        [name, *others] = shares
-        variant = self.event.variants.get(name)
-        if others or shares[name] != ALL_OF_IT or variant is None:
-            raise ValueError(f"weights {dict(self.weights)} need one whole variant")
-        return name, variant
+    def heading(self) -> Heading:
+        """Say which document it is."""
+        event = self.event
+        return Heading(
+            self.key,
+            self.target,
+            event.stage,
+            event.revision,
+            event.token,
+            event.promotion,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +98,19 @@ class Refused:
         "old_token",
     ]
     detail: str
+    heading: Heading | None = None
+    """Where it is genuine, not old, and written by a newer release."""
+
+
+class _Named(BaseModel):
+    """What every version of the event says, and will."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    stage: StageName
+    revision: Count
+    token: Count
+    promotion: PromotionId
 
 
 def read(
@@ -97,27 +126,45 @@ def read(
     verdict = _check_alone(body, raw, document, trusted)
     if not isinstance(verdict, Accepted):
         return Refused("unsigned", f"the event is not valid: {verdict.reason}")
+    own = Target(StageName(stage), TargetName(target), document.model)
     try:
         event = codec.read(verdict.raw, body, document.sequence).event
     except UnreadableEvent as error:
-        return Refused("unreadable_document", str(error))
+        return _unreadable(verdict.raw, str(error), key=key, own=own, mark=mark)
     if not isinstance(event, DesiredSet):
         return Refused("unreadable_document", f"{verdict.raw['type']} is no desire")
-    own = Target(StageName(stage), TargetName(target), document.model)
-    if event.stage != stage or target not in event.targets or key_of(own) != key:
+    is_own = stage == (event.beside or event.stage) and target in event.targets
+    if not is_own or key_of(own, event.stage) != key:
         return Refused("foreign_target", f"written for {document.written_for}")
-    return _not_older(Desired(key, own, event, document.sequence), mark)
+    desired = Desired(key, own, event, document.sequence)
+    return _older(desired.heading, mark) or desired
 
 
-def _not_older(desired: Desired, mark: Mark) -> Desired | Refused:
-    event = desired.event
-    if event.revision < mark.revision:
-        return Refused(
-            "old_revision", f"revision {event.revision}, seen {mark.revision}"
-        )
-    if event.token < mark.token:
-        return Refused("old_token", f"token {event.token}, seen {mark.token}")
-    return desired
+def _unreadable(
+    raw: Mapping[str, Any], why: str, *, key: str, own: Target, mark: Mark
+) -> Refused:
+    """Say which document a newer release wrote, so that it can be reported."""
+    parsed = parse_type(raw["type"])
+    unnamed = Refused("unreadable_document", why)
+    if parsed is None or parsed[0] != DesiredSet.recorded_as:
+        return unnamed
+    try:
+        said = _Named.model_validate(raw["data"])
+    except ValidationError:
+        return unnamed
+    if key_of(own, said.stage) != key:
+        return unnamed
+    heading = Heading(key, own, said.stage, said.revision, said.token, said.promotion)
+    return _older(heading, mark) or Refused("unreadable_document", why, heading)
+
+
+def _older(heading: Heading, mark: Mark) -> Refused | None:
+    if heading.revision < mark.revision:
+        detail = f"revision {heading.revision}, seen {mark.revision}"
+        return Refused("old_revision", detail)
+    if heading.token < mark.token:
+        return Refused("old_token", f"token {heading.token}, seen {mark.token}")
+    return None
 
 
 def _check_alone(
@@ -145,5 +192,5 @@ def peek_revision(value: bytes) -> int:
     try:
         body = base64.b64decode(Document.model_validate_json(value).event)
         return int(codec.parse(body)["data"]["revision"])
-    except (ValidationError, ValueError, KeyError, TypeError):
+    except (ValidationError, ValueError, KeyError, TypeError, OverflowError):
         return 0

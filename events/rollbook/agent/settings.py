@@ -1,4 +1,4 @@
-"""What must an agent be told, and where does it find the rest?
+"""What must an agent be told, and where does it find its secrets?
 
 `credentials.json` is what `rollbook up` leaves in its data directory; only its owner
 may be able to read it.
@@ -13,11 +13,10 @@ from typing import Final
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from rollbook.agent.config import Config
 from rollbook.agent.desired import Trusted
-from rollbook.agent.driver import DriverOptions
 from rollbook.errors import Misconfigured
 
-RESYNC_SECONDS: Final = 60.0
 CREDENTIALS_FILE: Final = "credentials.json"
 OTHERS: Final = 0o077
 PUBLIC_KEY_BYTES: Final = 32
@@ -25,25 +24,21 @@ PUBLIC_KEY_BYTES: Final = 32
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Everything one agent needs: its place, its trust, its identity, its driver."""
+    """Everything one agent needs: its configuration, its trust, its identity."""
 
-    stage: str
-    target: str
+    config: Config
     nats_url: str
     trusted: Trusted
     user: str
     seed: str = field(repr=False)
     token: str = field(repr=False)
-    options: DriverOptions
     nats_ca: str = ""
     """PEM text; empty where the machine trusts NATS's certificate already."""
-    driver: str = "symlink"
-    resync_seconds: float = RESYNC_SECONDS
 
     @property
-    def state_file(self) -> Path:
-        """Name the file with what the agent must not forget."""
-        return self.options.root / ".rollbook" / f"{self.stage}.{self.target}.json"
+    def place(self) -> str:
+        """Name the place it serves."""
+        return f"{self.config.stage}/{self.config.target}"
 
 
 class _Identity(BaseModel):
@@ -64,18 +59,10 @@ class _Credentials(BaseModel):
     agents: dict[str, _Identity]
 
 
-def load(
-    credentials: Path,
-    *,
-    stage: str,
-    target: str,
-    options: DriverOptions,
-    driver: str = "symlink",
-    resync_seconds: float = RESYNC_SECONDS,
-) -> Settings:
-    """Read an agent's settings; Misconfigured says what is missing or wrong."""
+def load(credentials: Path, config: Config) -> Settings:
+    """Add the secrets to the configuration; Misconfigured says what is wrong."""
     found = _read(credentials)
-    place = f"{stage}/{target}"
+    place = f"{config.stage}/{config.target}"
     identity = found.agents.get(place)
     if identity is None:
         known = ", ".join(sorted(found.agents)) or "none"
@@ -84,17 +71,13 @@ def load(
             f"{credentials} has no identity for it, but for: {known}",
         )
     return Settings(
-        stage=stage,
-        target=target,
+        config=config,
         nats_url=found.nats_url,
         nats_ca=found.nats_ca,
         trusted=Trusted(found.origin, _public(found.event_key, credentials)),
         user=identity.user,
         seed=identity.seed,
         token=identity.token,
-        options=options,
-        driver=driver,
-        resync_seconds=resync_seconds,
     )
 
 

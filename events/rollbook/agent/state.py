@@ -7,7 +7,7 @@ how far each key has come, and the reports that nobody has answered yet.
 import fcntl
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from rollbook.agent.desired import Mark
 from rollbook.commands.wire import Request
 from rollbook.errors import Misconfigured
-from rollbook.names import Count, Digest, Version
+from rollbook.names import Count, Digest, Line, Version
 
 LONGEST_QUEUE: Final = 1_000
 
@@ -39,11 +39,17 @@ class KeyState(BaseModel):
     model: str
     revision: Count
     token: Count
-    version: Version | None
-    digest: Digest | None
     outcome: Outcome
     seq: Count
     """Of the last report that was made."""
+    reason_code: Line | None = None
+    """Why it is not applied."""
+    applied_revision: Count = 0
+    """The last revision that was applied."""
+    served: Mapping[Digest, Version] = Field(default_factory=dict)
+    """What that revision named for this target."""
+    drifted: str | None = None
+    """What was seen instead, where that was reported."""
 
     @property
     def mark(self) -> Mark:
@@ -56,18 +62,31 @@ class Remembered(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
+    session: str = ""
+    """Who asks for the lease: whoever holds this file, also after a restart."""
     keys: dict[str, KeyState] = Field(default_factory=dict)
     reports: tuple[Request, ...] = ()
 
     def with_key(self, key: str, state: KeyState, *, report: Request) -> Self:
         """Move one key on and queue what is to be said of it."""
-        reports = (*self.reports, report)[-LONGEST_QUEUE:]
-        return type(self)(keys={**self.keys, key: state}, reports=reports)
+        return type(self)(
+            session=self.session,
+            keys={**self.keys, key: state},
+            reports=(*self.reports, report)[-LONGEST_QUEUE:],
+        )
+
+    def with_session(self, session: str) -> Self:
+        """Name who asks for the lease."""
+        return type(self)(session=session, keys=self.keys, reports=self.reports)
 
     def without(self, answered: Request) -> Self:
         """Forget a report that was answered."""
         reports = tuple(each for each in self.reports if each.id != answered.id)
-        return type(self)(keys=self.keys, reports=reports)
+        return type(self)(session=self.session, keys=self.keys, reports=reports)
+
+    def of_model(self, model: str) -> Iterator[KeyState]:
+        """List what is known of a model's documents."""
+        return (state for state in self.keys.values() if state.model == model)
 
 
 class StateFile:
@@ -76,10 +95,11 @@ class StateFile:
     def __init__(self, path: Path, remembered: Remembered) -> None:
         """Use `opened`."""
         self._path, self._remembered = path, remembered
+        self._is_noted = False
 
     @property
     def remembered(self) -> Remembered:
-        """Return what is on the disk."""
+        """Return what is on the disk, less what was only noted."""
         return self._remembered
 
     def remember(self, remembered: Remembered) -> None:
@@ -91,7 +111,16 @@ class StateFile:
             os.fsync(file.fileno())
         draft.replace(self._path)
         sync_folder(self._path.parent)
-        self._remembered = remembered
+        self._remembered, self._is_noted = remembered, False
+
+    def note(self, remembered: Remembered) -> None:
+        """Know it now, and let the next write take it along: it may be lost."""
+        self._remembered, self._is_noted = remembered, True
+
+    def write_notes(self) -> None:
+        """Write what was only noted."""
+        if self._is_noted:
+            self.remember(self._remembered)
 
 
 @contextmanager
@@ -111,10 +140,14 @@ def opened(path: Path) -> Iterator[StateFile]:
             ) from held
         for leftover in path.parent.glob(f"{path.name}.*"):
             leftover.unlink()
-        yield StateFile(path, _load(path))
+        state = StateFile(path, load(path))
+        if not state.remembered.session:
+            state.remember(state.remembered.with_session(secrets.token_hex(8)))
+        yield state
 
 
-def _load(path: Path) -> Remembered:
+def load(path: Path) -> Remembered:
+    """Read the file as it is now, held or not; nothing where there is none."""
     if not path.exists():
         return Remembered()
     try:

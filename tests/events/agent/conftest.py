@@ -1,5 +1,6 @@
 """Which servers do the agent's tests share?"""
 
+import socket
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import pytest
 import pytest_asyncio
 
 from tests.support.agents import EdgeSite, edge_site
+from tests.support.files_driver import FilesDriver
 from tests.support.nats import NatsServer, running_nats
 
 
@@ -22,3 +24,17 @@ async def agents_nats(
 async def site(agents_nats: NatsServer, tmp_path: Path) -> AsyncIterator[EdgeSite]:
     async with edge_site(agents_nats, tmp_path) as made:
         yield made
+
+
+@pytest.fixture
+def files(site: EdgeSite) -> FilesDriver:
+    return FilesDriver(site.root)
+
+
+@pytest.fixture
+def unused_port() -> int:
+    """Find a port that nobody listens on."""
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        port: int = found.getsockname()[1]
+        return port

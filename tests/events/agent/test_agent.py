@@ -2,28 +2,27 @@
 
 import asyncio
 import base64
-import json
 import os
 import random
 import signal
 from pathlib import Path
+from typing import Any
 
 import orjson
 import pytest
 
-from rollbook.agent.runtime import MIRROR_LAG_SECONDS
 from rollbook.agent.state import Remembered
+from rollbook.agent.worker import MIRROR_LAG_SECONDS
 from rollbook.artifact import digest_of
 from rollbook.commands.desired import Document
 from rollbook.commands.target import ReportTarget
 from rollbook.commands.wire import Problem, Request
-from rollbook.errors import Misconfigured
+from tests.events.agent.test_desired import NEWER, newer
 from tests.support.agents import (
     MODEL,
     STAGE,
     TARGET,
     TIMEOUT_SECONDS,
-    TRUSTED,
     USER,
     EdgeSite,
     artifact,
@@ -143,20 +142,47 @@ async def test_a_missing_artifact_is_the_platforms_fault(site: EdgeSite) -> None
         await site.until_said(ACKNOWLEDGED_1, ("unapplied", 1, "artifact_unreachable"))
 
 
-async def test_what_was_reported_unapplied_is_not_tried_again(site: EdgeSite) -> None:
+async def test_a_missing_artifact_is_applied_once_it_is_there(site: EdgeSite) -> None:
     file = artifact(site.folder, b"one")
     desired = variant(file)
     file.unlink()
-    key = await site.desire(desired_set(desired))
-    async with running(site.settings()):
+    await site.desire(desired_set(desired))
+    async with running(site.settings(resync=0.2)):
         await site.until_said(ACKNOWLEDGED_1, ("unapplied", 1, "artifact_unreachable"))
-    file.write_bytes(b"one")
-    async with running(site.settings()):
-        await site.announce(key, 1)
-        second = variant(artifact(site.folder, b"two"), 2)
-        await site.desire(desired_set(second, revision=2))
+        file.write_bytes(b"one")
         await site.until_said(
-            ACKNOWLEDGED_1, ("unapplied", 1, "artifact_unreachable"), *APPLIED_2
+            ACKNOWLEDGED_1, ("unapplied", 1, "artifact_unreachable"), APPLIED_1
+        )
+
+
+async def test_a_truncated_artifact_is_not_served(site: EdgeSite) -> None:
+    file = artifact(site.folder, b"one")
+    desired = variant(file)
+    file.write_bytes(b"on")
+    await site.desire(desired_set(desired))
+    async with running(site.settings()):
+        await site.until(
+            lambda: bool(site.said()) and site.said()[-1][0] == "unapplied"
+        )
+    assert not site.current.exists()
+
+
+@pytest.mark.parametrize("changes", NEWER.values(), ids=NEWER)
+async def test_what_a_newer_release_wrote_is_reported_once_and_changes_nothing(
+    site: EdgeSite, changes: dict[str, Any]
+) -> None:
+    one = variant(artifact(site.folder, b"one"))
+    key = await site.desire(desired_set(one))
+    async with running(site.settings(resync=0.1)):
+        await site.until_said(*APPLIED)
+        later = desired_set(variant(artifact(site.folder, b"two"), 2), revision=2)
+        await site.put(key, newer(later, changes))
+        unreadable = ("unapplied", 2, "unreadable_document")
+        await site.until_said(*APPLIED, unreadable)
+        assert (site.current / "model.bin").read_bytes() == b"one"
+        await site.desire(desired_set(one, revision=3))
+        await site.until_said(
+            *APPLIED, unreadable, ("acknowledged", 3, None), ("applied", 3, None)
         )
 
 
@@ -235,12 +261,12 @@ async def test_reports_wait_for_a_registrar(site: EdgeSite) -> None:
     settings = site.settings()
     async with running(settings):
         await until(lambda: site.current.exists() and bool(answers))
-        await until(lambda: len(_remembered(settings.state_file).reports) == 2)
+        await until(lambda: len(_remembered(settings.config.state_file).reports) == 2)
     site.requests.clear()
     site.answer = lambda request: recorded(request, 1)
     async with running(settings):
         await site.until_said(*APPLIED)
-        await until(lambda: not _remembered(settings.state_file).reports)
+        await until(lambda: not _remembered(settings.config.state_file).reports)
 
 
 async def test_a_refused_report_is_dropped_and_told(
@@ -254,7 +280,7 @@ async def test_a_refused_report_is_dropped_and_told(
     async with running(settings):
         await site.until_said(*APPLIED)
         await _until_told(capsys, "The lane has moved on. [stale-report]")
-    assert not _remembered(settings.state_file).reports
+    assert not _remembered(settings.config.state_file).reports
 
 
 async def test_the_server_may_die_and_come_back(site: EdgeSite) -> None:
@@ -275,15 +301,6 @@ async def test_the_server_may_die_and_come_back(site: EdgeSite) -> None:
         await site.until_said(*APPLIED, *APPLIED_2)
 
 
-async def test_two_agents_do_not_serve_one_target(site: EdgeSite) -> None:
-    await site.desire(desired_set(variant(artifact(site.folder, b"one"))))
-    async with running(site.settings()):
-        await site.until_said(*APPLIED)
-        with pytest.raises(Misconfigured, match="another agent"):
-            async with running(site.settings()) as second:
-                await second
-
-
 async def test_a_killed_agent_switches_again_after_its_restart(site: EdgeSite) -> None:
     """The link had moved, but nobody had told the server that loads from it."""
     served = variant(artifact(site.folder, b"one"))
@@ -297,7 +314,7 @@ async def test_a_killed_agent_switches_again_after_its_restart(site: EdgeSite) -
     )
     script.chmod(0o755)
     arguments = ["--on-switch", str(script)]
-    credentials = _credentials(site)
+    credentials = site.credentials()
     async with process(credentials, site.root, arguments) as agent:
         await until(started.exists)
         agent.kill()
@@ -317,7 +334,7 @@ async def test_whenever_it_is_killed_only_verified_bytes_are_served(
 ) -> None:
     first = artifact(site.folder, b"small")
     await site.desire(desired_set(variant(first)))
-    credentials = _credentials(site)
+    credentials = site.credentials()
     async with process(credentials, site.root):
         await site.until_said(*APPLIED)
     large = artifact(site.folder, random.Random(7).randbytes(40_000_000))
@@ -341,32 +358,13 @@ async def test_whenever_it_is_killed_only_verified_bytes_are_served(
 
 
 async def test_a_term_signal_ends_it_cleanly(site: EdgeSite) -> None:
-    async with process(_credentials(site), site.root) as agent:
+    async with process(site.credentials(), site.root) as agent:
         assert agent.stdout is not None
         first = await agent.stdout.readline()
         assert first.startswith(b"agent production/main   serving nothing yet")
         agent.terminate()
         async with asyncio.timeout(5):
             assert await agent.wait() == 0
-
-
-def _credentials(site: EdgeSite) -> Path:
-    file = site.folder / "credentials.json"
-    content = {
-        "nats_url": site.nats.url,
-        "event_key": base64.b64encode(TRUSTED.event_key).decode(),
-        "origin": TRUSTED.origin,
-        "agents": {
-            f"{STAGE}/{TARGET}": {
-                "user": USER,
-                "seed": site.nats.seed(USER),
-                "token": "rbk_token",
-            }
-        },
-    }
-    file.touch(mode=0o600)
-    file.write_text(json.dumps(content))
-    return file
 
 
 def _remembered(file: Path) -> Remembered:

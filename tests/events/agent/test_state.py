@@ -1,13 +1,15 @@
 """Does an agent remember what it must, and nothing half?"""
 
+import json
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from rollbook.agent import reports
-from rollbook.agent.driver import DriverOptions, Observed
-from rollbook.agent.settings import load
+from rollbook.agent.config import Config
+from rollbook.agent.desired import Heading
+from rollbook.agent.settings import Settings, load
 from rollbook.agent.state import (
     LONGEST_QUEUE,
     KeyState,
@@ -15,29 +17,30 @@ from rollbook.agent.state import (
     Remembered,
     opened,
 )
+from rollbook.agent.state import load as load_state
 from rollbook.commands.target import ReportedState
 from rollbook.commands.wire import Request
 from rollbook.errors import Misconfigured
-from rollbook.names import Version
-from tests.events.agent.driver_contract import desired
-from tests.support.agents import sha256_of
+from rollbook.names import PromotionId, StageName, TargetName, Version
+from tests.support.agents import PLACE, sha256_of
 
 AT = datetime(2026, 5, 1, tzinfo=UTC)
 STATE = KeyState(
     model="acme/fraud",
     revision=3,
     token=2,
-    version=Version(1),
-    digest=sha256_of(b"one"),
     outcome=Outcome.PENDING,
     seq=7,
+    applied_revision=2,
+    served={sha256_of(b"one"): Version(1)},
 )
+HEADING = Heading("key", PLACE, PLACE.stage, 3, 2, PromotionId(3))
 
 
 def report(seq: int) -> Request:
     return reports.make(
-        desired(None),
-        Observed(),
+        HEADING,
+        {},
         ReportedState.ACKNOWLEDGED,
         agent="agent",
         seq=seq,
@@ -80,6 +83,54 @@ def test_a_second_process_is_refused(tmp_path: Path) -> None:
         pass
 
 
+def test_what_was_only_noted_is_written_with_the_next_change(tmp_path: Path) -> None:
+    file = tmp_path / "state.json"
+    with opened(file) as state:
+        state.remember(state.remembered.with_key("key", STATE, report=report(7)))
+        state.note(state.remembered.without(report(7)))
+        assert load_state(file).reports == (report(7),)
+        state.write_notes()
+        assert load_state(file).reports == ()
+        assert load_state(file) == state.remembered
+
+
+def test_the_session_is_made_once_and_kept(tmp_path: Path) -> None:
+    file = tmp_path / "state.json"
+    with opened(file) as state:
+        session = state.remembered.session
+        state.remember(state.remembered.with_key("key", STATE, report=report(7)))
+        state.note(state.remembered.without(report(7)))
+        state.write_notes()
+    with opened(file) as state:
+        assert state.remembered.session == session != ""
+    with opened(tmp_path / "other.json") as state:
+        assert state.remembered.session != session
+
+
+def test_the_memory_of_the_release_before_is_read(tmp_path: Path) -> None:
+    file = tmp_path / "state.json"
+    old = {
+        "keys": {
+            "key": {
+                "model": "acme/fraud",
+                "revision": 3,
+                "token": 2,
+                "version": 1,
+                "digest": sha256_of(b"one"),
+                "outcome": "applied",
+                "seq": 7,
+            }
+        },
+        "reports": [report(7).model_dump(mode="json")],
+    }
+    file.write_text(json.dumps(old))
+    with opened(file) as state:
+        known = state.remembered.keys["key"]
+        assert known.mark == STATE.mark
+        assert known.outcome is Outcome.APPLIED
+        assert state.remembered.reports == (report(7),)
+
+
 def test_the_oldest_reports_give_way() -> None:
     remembered = Remembered()
     for seq in range(LONGEST_QUEUE + 5):
@@ -106,12 +157,19 @@ def test_a_reports_id_fits_whatever_the_names(model: str) -> None:
     assert id_ != reports.report_id("a" * 100, model + "x", 2**53)
 
 
+def settings(credentials: Path) -> Settings:
+    config = Config(
+        stage=StageName("s"), target=TargetName("t"), root=credentials.parent
+    )
+    return load(credentials, config)
+
+
 def test_credentials_that_others_can_read_are_refused(tmp_path: Path) -> None:
     file = tmp_path / "credentials.json"
     file.write_text("{}")
     file.chmod(0o644)
     with pytest.raises(Misconfigured, match="0600"):
-        load(file, stage="s", target="t", options=DriverOptions(root=tmp_path))
+        settings(file)
 
 
 @pytest.mark.parametrize(
@@ -135,14 +193,9 @@ def test_credentials_say_what_is_wrong(tmp_path: Path, content: str, says: str) 
     file.touch(mode=0o600)
     file.write_text(content)
     with pytest.raises(Misconfigured, match=says):
-        load(file, stage="s", target="t", options=DriverOptions(root=tmp_path))
+        settings(file)
 
 
 def test_missing_credentials_are_said_so(tmp_path: Path) -> None:
     with pytest.raises(Misconfigured, match="rollbook up"):
-        load(
-            tmp_path / "none",
-            stage="s",
-            target="t",
-            options=DriverOptions(root=tmp_path),
-        )
+        settings(tmp_path / "none")

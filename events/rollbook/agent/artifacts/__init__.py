@@ -1,0 +1,1 @@
+"""How artifacts come to this machine, and what is kept of them."""
