@@ -124,6 +124,7 @@ def pause(story: Story, promotion: int, by: Actor = ALICE) -> None:
         reason="look at this first",
         inputs=(),
         wake_at=None,
+        role=None,
     )
     story.say(stopped, by=by)
 

@@ -67,6 +67,7 @@ def registered(name: str) -> ModelRegistered:
             "tier": None,
             "description": None,
             "labels": {},
+            "side_effect_free": False,
         }
     )
 

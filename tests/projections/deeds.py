@@ -6,8 +6,9 @@ from functools import wraps
 from hypothesis import strategies as st
 
 from rollbook.catalogue.parts import Lineage, Parent
-from tests.projections import change
+from tests.projections import change, fleet
 from tests.projections.facts import Asked
+from tests.projections.rollout import PLAN, Canary, canary, run_through
 from tests.projections.site import OTHER_OWNER, Site, member
 from tests.projections.story import ALICE, BOB, Story, dataset
 from tests.support.recorder import person
@@ -139,6 +140,34 @@ def _move_on(story: Story, a: int, b: int) -> None:
             change.analyse(story, moving.id, b / 100)
 
 
+def _roll_out(story: Story, a: int, b: int) -> None:
+    if "staging" in story.slots:
+        return
+    begun = canary(story, a % story.versions + 1)
+    names = [name for wave in PLAN.waves for name in wave.targets]
+    begun.acknowledge(names[b % 3])
+    if b % 4 == 0:
+        begun.fail(names[a % 3], is_platform=b % 8 == 0)
+        begun.apply(names[b % 3])
+    else:
+        begun.apply(*names[: b % 3 + 1])
+        begun.bake()
+        begun.go_on(*names[b % 3 + 1 :])
+        begun.resume()
+        begun.go_on()
+    run_through(begun)
+    if a % 2:
+        begun.drift(names[a % 3], runs=b % 4)
+        _look_at_drift(b, begun, names[a % 3])
+
+
+def _look_at_drift(b: int, begun: Canary, target: str) -> None:
+    if b % 3 == 1:
+        begun.accept(target)
+    elif b % 3 == 2:
+        begun.correct(target)
+
+
 def _chosen(story: Story, a: int, *states: str) -> Asked | None:
     found = [each for each in story.promotions.values() if each.state in states]
     return found[a % len(found)] if found else None
@@ -178,6 +207,18 @@ def _release_together(site: Site, a: int, b: int) -> None:
         site.succeed(number)
     else:
         site.fail(number, "churn", members[0])
+
+
+def _mind_the_fleet(site: Site, a: int, b: int) -> None:
+    name = f"scorer{a % 2}"
+    if name not in site.agents:
+        site.agents.add(name)
+        fleet.enrol(site.story, name, "staging", ("eu-1", "eu-2")[a % 2])
+        return
+    acts = (fleet.hear, fleet.lose, fleet.drain, fleet.undrain, fleet.revoke)
+    acts[b % 5](site.story, name)
+    if b % 5 == len(acts) - 1:
+        site.agents.discard(name)
 
 
 def _link(site: Site, a: int, b: int) -> None:
@@ -226,6 +267,8 @@ _OF_THE_MODEL = (
     _move_on,
     _move_on,
     _move_on,
+    _roll_out,
+    _roll_out,
 )
 DEEDS = (
     *map(_of_the_model, _OF_THE_MODEL),
@@ -235,6 +278,8 @@ DEEDS = (
     _release_together,
     _release_together,
     _link,
+    _mind_the_fleet,
+    _mind_the_fleet,
 )
 NUMBERS = st.integers(0, 20)
 HISTORIES = st.lists(

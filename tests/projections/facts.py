@@ -8,9 +8,11 @@ from typing import Any, Final
 from rollbook.catalogue.approval import Bound
 from rollbook.catalogue.lane import (
     DesiredSet,
+    DriftPolicy,
     SlotReleased,
     SlotTaken,
     StableAdvanced,
+    Traffic,
     Variant,
 )
 from rollbook.catalogue.parts import GateStatus, PromotionKind
@@ -50,6 +52,8 @@ class Asked:
     kind: PromotionKind
     state: str = "GATING"
     token: int = 0
+    revision: int = 0
+    """Of the document that says what it wants just now."""
     votes: dict[str, EventId] = field(default_factory=dict)
     bundle: int | None = None
     incident: str | None = None
@@ -141,6 +145,7 @@ def dispatched(asked: Asked, at: datetime, warnings: Sequence[str] = ()) -> list
             seen=SEEN,
             deadlines=_deadlines(at) if is_deployed else None,
             wake_at=None,
+            rollout=None,
         ),
         SlotTaken(**asked.lane, token=asked.token),
     ]
@@ -154,15 +159,26 @@ def dispatched(asked: Asked, at: datetime, warnings: Sequence[str] = ()) -> list
     )
     desired = DesiredSet(
         **asked.lane,
-        revision=asked.token,
+        revision=asked.revision,
         token=asked.token,
         kind=asked.kind,
         variants={"main": variant},
         targets={TARGET: {"main": 100}},
         previous=None,
+        wave=0,
+        step=0,
+        split_key=None,
+        drift=DriftPolicy.ALERT,
+        beside=None,
+        traffic=Traffic.WHOLE,
     )
     step = StepStarted(
-        promotion=asked.id, wave=0, step=0, weight=100, targets=(TARGET,)
+        promotion=asked.id,
+        wave=0,
+        step=0,
+        weight=100,
+        targets=(TARGET,),
+        step_by=None,
     )
     return [*events, desired, step]
 
@@ -179,7 +195,7 @@ def report(asked: Asked, *, seq: int, at: datetime) -> Report:
         target=TARGET,
         agent="svc:scorer",
         seq=seq,
-        revision=asked.token,
+        revision=asked.revision,
         token=asked.token,
         observed={"main": asked.digest},
         reported_at=at,

@@ -62,6 +62,7 @@ class Site:
     """By digest, the policy that a revision is of."""
     freezes: list[EventId] = field(default_factory=list)
     bundles: dict[int, str] = field(default_factory=dict)
+    agents: set[str] = field(default_factory=set)
 
     def say(self, aggregate: Aggregate, *events: Event, by: Actor) -> EventId:
         """Record one decision; return the id of its first event."""

@@ -71,6 +71,7 @@ class Story:
     promotions: dict[int, Asked] = field(default_factory=dict)
     slots: dict[str, int] = field(default_factory=dict)
     tokens: dict[str, int] = field(default_factory=dict)
+    revisions: dict[str, int] = field(default_factory=dict)
     stacks: dict[str, list[int]] = field(default_factory=dict)
     holds: dict[str, EventId] = field(default_factory=dict)
     evidence: dict[EventId, int] = field(default_factory=dict)
@@ -98,6 +99,7 @@ class Story:
                 tier=None,
                 description="Finds fraud.",
                 labels={"area": "risk"},
+                side_effect_free=False,
             )
         )
         return self
@@ -366,8 +368,14 @@ class Story:
     def _dispatched(self, asked: Asked, *warnings: str) -> list[Event]:
         asked.state = "DISPATCHED"
         asked.token = self.tokens[asked.stage] = self.tokens.get(asked.stage, 0) + 1
+        asked.revision = self.next_revision(asked.stage)
         self.slots[asked.stage] = asked.id
         return facts.dispatched(asked, self.ledger.at, warnings)
+
+    def next_revision(self, stage: str) -> int:
+        """Count the documents of a lane."""
+        self.revisions[stage] = self.revisions.get(stage, 0) + 1
+        return self.revisions[stage]
 
     def report(self, asked: Asked) -> Report:
         """Let its agent say what runs."""

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from rollbook import catalogue
 from rollbook.catalogue.bundle import BundlesEvent
 from rollbook.catalogue.calendar import CalendarEvent
+from rollbook.catalogue.fleet import FleetEvent
 from rollbook.catalogue.model import ModelEvent
 from rollbook.catalogue.policy import PoliciesEvent
 from rollbook.event import declared
@@ -23,12 +24,15 @@ from rollbook_projections.stage.queries import (
     calendar,
     changes,
     compare,
+    experiment,
+    fleet,
     inbox,
     interval,
     lane,
     model,
     policy,
     promotion,
+    target,
     version,
     waiver,
 )
@@ -74,6 +78,12 @@ def _asked_of_stage(view: View) -> list[Any]:
         interval.intervals(view, name),
         interval.stable_before(view, name, "staging", 1),
         compare.compare(view, name, 1, 2),
+        target.targets(view),
+        target.targets(view, stage="staging", lagging_only=True),
+        target.drifts(view),
+        target.drifts(view, open_only=True),
+        fleet.agents(view),
+        experiment.experiments(view),
     ]
 
 
@@ -217,7 +227,7 @@ def test_the_stage_view_is_the_same_in_whatever_batches_it_follows(
 
 def test_every_event_that_views_are_asked_about_changes_the_stage_view() -> None:
     catalogue.load()
-    kinds = (ModelEvent, PoliciesEvent, CalendarEvent, BundlesEvent)
+    kinds = (ModelEvent, PoliciesEvent, CalendarEvent, BundlesEvent, FleetEvent)
     names = {event.recorded_as for kind in kinds for event in kind.__args__}
     assert set(STAGE.handlers) == names | {"identity.linked"}
     assert set(LINEAGE.handlers) < set(declared())

@@ -17,7 +17,8 @@ from rollbook_projections.projector import Projector
 from rollbook_projections.rebuild import rebuild
 from rollbook_projections.service import open_or_rebuild
 from rollbook_projections.stage.declaration import STAGE
-from tests.projections import change
+from tests.projections import change, fleet
+from tests.projections.rollout import canary, run_through
 from tests.projections.site import OTHER_OWNER, Site, member
 from tests.projections.story import ALICE, BOB, Story, dataset
 from tests.support.database import rows
@@ -38,6 +39,8 @@ def everything() -> Recorder:
     _glass(story)
     _changes(story)
     _bundles(site)
+    _rollouts(story)
+    _fleet(story)
     return story.ledger
 
 
@@ -121,6 +124,25 @@ def _bundles(site: Site) -> None:
     site.fail(numbers[1], "churn", members[0])
     site.succeed(numbers[2])
     site.roll_back(numbers[2], *members)
+
+
+def _rollouts(story: Story) -> None:
+    begun = canary(story, 2)
+    begun.acknowledge("eu-1")
+    run_through(begun)
+    begun.drift("eu-1")
+    begun.accept("eu-1")
+    begun.correct("eu-1")
+    for end in (fleet.conclude, fleet.invalidate):
+        beside = canary(story, 2, "challenger", beside="staging")
+        fleet.experiment(story, beside.id)
+        end(story, beside.id)
+
+
+def _fleet(story: Story) -> None:
+    fleet.enrol(story, "scorer", "staging", "eu-1")
+    for act in (fleet.hear, fleet.lose, fleet.drain, fleet.undrain, fleet.revoke):
+        act(story, "scorer")
 
 
 async def ledger_of(recorder: Recorder) -> MemoryLedger:

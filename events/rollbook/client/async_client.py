@@ -16,6 +16,7 @@ from typing import Any, Self
 from rollbook.client import bodies
 from rollbook.client.async_bundle import AsyncBundle
 from rollbook.client.async_calendar import AsyncCalendar
+from rollbook.client.async_fleet import AsyncAgent
 from rollbook.client.async_model import AsyncModel
 from rollbook.client.async_policy import AsyncPolicy
 from rollbook.client.async_promotion import AsyncPromotion
@@ -23,6 +24,7 @@ from rollbook.client.async_transport import AsyncTransport
 from rollbook.client.async_version import AsyncVersion, Expected
 from rollbook.client.errors import Conflict, NotFound
 from rollbook.client.exchange import TIMEOUT_SECONDS, Fed, Json
+from rollbook.client.fleet import AgentRecord, DriftRecord
 from rollbook.client.governing import Card, PolicyRecord, ReviewRecord, WaiverRecord
 from rollbook.client.models import FeedEvent, LaneRecord, VersionRecord
 from rollbook.client.moments import Moment, moment
@@ -109,16 +111,43 @@ class AsyncClient:
         self, model: str | None = None, *, as_of: Moment | None = None
     ) -> list[LaneRecord]:
         """Read what runs where and what waits, in all lanes or those of a model."""
-        found: list[LaneRecord] = []
-        after: str | None = None
-        while True:
-            page = await self._transport.get(
-                "/v1/lanes", model=model, after=after, as_of=moment(as_of)
-            )
-            found += [LaneRecord.model_validate(row) for row in page["data"]]
-            after = page.get("next")
-            if after is None:
-                return found
+        found = await self._transport.get_all(
+            "/v1/lanes", model=model, as_of=moment(as_of)
+        )
+        return [LaneRecord.model_validate(row) for row in found]
+
+    def agent(self, name: str) -> AsyncAgent:
+        """Name an agent; asks nothing yet."""
+        return AsyncAgent(self._transport, name)
+
+    async def agents(
+        self,
+        *,
+        stage: str | None = None,
+        state: str | None = None,
+        as_of: Moment | None = None,
+    ) -> list[AgentRecord]:
+        """Read which agents there are, where each speaks, and whether it answers."""
+        found = await self._transport.get_all(
+            "/v1/agents", stage=stage, state=state, as_of=moment(as_of)
+        )
+        return [AgentRecord.model_validate(row) for row in found]
+
+    async def drifts(
+        self,
+        model: str | None = None,
+        *,
+        open_only: bool = True,
+        as_of: Moment | None = None,
+    ) -> list[DriftRecord]:
+        """Read what runs without being desired, the latest first."""
+        found = await self._transport.get_all(
+            "/v1/drifts",
+            model=model,
+            open="true" if open_only else None,
+            as_of=moment(as_of),
+        )
+        return [DriftRecord.model_validate(row) for row in found]
 
     def policy(self, name: str) -> AsyncPolicy:
         """Name the rules under a name; asks nothing yet."""

@@ -6,6 +6,7 @@ from rollbook.client.async_promotion import AsyncPromotion
 from rollbook.client.async_transport import AsyncTransport
 from rollbook.client.async_version import AsyncVersion
 from rollbook.client.bodies import without_none
+from rollbook.client.fleet import TargetRecord
 from rollbook.client.models import (
     AliasRecord,
     Interval,
@@ -44,6 +45,30 @@ class AsyncLane:
             f"{self._path}/history", on=moment(on), as_of=moment(as_of)
         )
         return [Interval.model_validate(row) for row in answer["data"]]
+
+    async def targets(
+        self, *, lagging: bool = False, as_of: Moment | None = None
+    ) -> list[TargetRecord]:
+        """Read what each target should run, does run, and how soon it did.
+
+        `lagging` keeps those that have not applied what they should.
+        """
+        found = await self._transport.get_all(
+            "/v1/targets",
+            model=str(self._reference.model),
+            stage=self._reference.stage,
+            lagging="true" if lagging else None,
+            as_of=moment(as_of),
+        )
+        return [TargetRecord.model_validate(row) for row in found]
+
+    async def accept_drift(
+        self, target: str, reason: str, *, key: str | None = None
+    ) -> None:
+        """Let a target run something else for now: nothing waits for it to end."""
+        body = {"target": target, "reason": reason}
+        path = f"{self._path}/drift-acceptances"
+        await self._transport.post(path, body, key=key)
 
     async def roll_back(
         self,
@@ -148,16 +173,8 @@ class AsyncModel:
         return pointing.get(name)
 
     async def _all(self, collection: str, as_of: Moment | None) -> list[Any]:
-        found: list[Any] = []
-        after: str | None = None
-        while True:
-            page = await self._transport.get(
-                f"{self._path}/{collection}", after=after, as_of=moment(as_of)
-            )
-            found += page["data"]
-            after = page.get("next")
-            if after is None:
-                return found
+        path = f"{self._path}/{collection}"
+        return await self._transport.get_all(path, as_of=moment(as_of))
 
     def _version(self, row: Any) -> AsyncVersion:
         record = VersionRecord.model_validate(row)

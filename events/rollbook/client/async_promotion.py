@@ -1,7 +1,8 @@
 """What can be done with one promotion: look, wait, vote, waive, pause, end it?"""
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import AsyncGenerator, Iterable, Mapping
+from contextlib import aclosing
 from datetime import datetime
 from typing import Any, Final, Literal
 
@@ -9,10 +10,12 @@ from rollbook.client.async_transport import AsyncTransport
 from rollbook.client.bodies import numbers, without_none
 from rollbook.client.exchange import Json
 from rollbook.client.explanation import Explanation
+from rollbook.client.fleet import Progress, progress_of
 from rollbook.client.models import PromotionRecord
 from rollbook.client.moments import Moment, moment
+from rollbook.client.progress import step_of
 from rollbook.client.resources import event_id, lane_path, promotion_path
-from rollbook.client.waiting import Wait, is_reached, is_shown, still_pending
+from rollbook.client.waiting import ENDED, Wait, is_reached, is_shown, still_pending
 from rollbook.reference import LaneReference, PromotionReference
 
 WAIT_SECONDS: Final = 1800.0
@@ -20,7 +23,7 @@ _FIRST_LOOK_SECONDS: Final = 0.05
 _LONGEST_LOOK_SECONDS: Final = 2.0
 _SETTLES_WITHIN_SECONDS: Final = 2.0
 
-Until = Literal["ready", "dispatched", "live"]
+Until = Literal["ready", "dispatched", "deployed", "live"]
 
 
 class AsyncPromotion:
@@ -67,8 +70,9 @@ class AsyncPromotion:
         *,
         through_failures: bool = False,
     ) -> PromotionRecord:
-        """Wait until it is ready, dispatched or live; what else it comes to is raised.
+        """Wait until it is as far as said; what else it comes to is raised.
 
+        Deployed is what every needed target runs whole, live what has proved itself.
         PromotionEnded, DeploymentFailed, Conflict (superseded), Refused (a gate says
         no, unless `through_failures`), StillPending (after `timeout` seconds).
         """
@@ -87,6 +91,26 @@ class AsyncPromotion:
                 raise still_pending(self._reference, found, wait)
             await asyncio.sleep(min(pause, max(0.0, deadline - clock())))
             pause = min(2 * pause, _LONGEST_LOOK_SECONDS)
+
+    async def watch(self) -> AsyncGenerator[Progress, None]:
+        """Follow how far it is: now, and whenever that changes, up to its end.
+
+        Raises nothing for what it comes to: the last state says that.
+        """
+        answer = await self._transport.get(self._path)
+        seen = progress_of(answer["data"])
+        yield seen
+        feed = self._transport.follow(since=int(answer["seq"]), model=self.model)
+        async with aclosing(feed):
+            while seen.state not in ENDED:
+                sequence = (await anext(feed)).sequence
+                if sequence <= int(answer["seq"]):
+                    continue  # the answer knew of it
+                self._transport.saw(sequence)
+                answer = await self._transport.get(self._path)
+                before, seen = seen, progress_of(answer["data"])
+                if seen != before:
+                    yield seen
 
     async def approve(
         self,
@@ -145,12 +169,19 @@ class AsyncPromotion:
         self,
         reason: str,
         *,
-        step: int = 0,
+        wave: int | None = None,
+        step: int | None = None,
         accept: Iterable[str] = (),
         key: str | None = None,
     ) -> None:
-        """Let it go on; the metrics in `accept` take nothing back any more."""
-        body = {"reason": reason, "step": step, "accept": list(accept)}
+        """Let it go on; the metrics in `accept` take nothing back any more.
+
+        From the step where it stands now, or from the one where the caller saw it.
+        """
+        if wave is None and step is None:
+            now = step_of(await self._read(None)) or {}
+            wave, step = now.get("wave"), now.get("step")
+        body = {"reason": reason, "wave": wave, "step": step, "accept": list(accept)}
         await self._post("resumptions", body, key)
 
     async def record_analysis(
@@ -161,13 +192,17 @@ class AsyncPromotion:
         from_at: datetime,
         until_at: datetime,
         champion: Mapping[str, float] | None = None,
+        wave: int = 0,
+        step: int = 0,
         key: str | None = None,
     ) -> None:
-        """Record what was measured while it proves itself; its policy judges that."""
+        """Record what was measured while a step ran; its policy judges that."""
         measured = {"candidate": numbers(metrics)}
         if champion is not None:
             measured["champion"] = numbers(champion)
         body = {
+            "wave": wave,
+            "step": step,
             "metrics": measured,
             "samples": samples,
             "from_at": moment(from_at),

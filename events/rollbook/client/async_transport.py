@@ -63,6 +63,17 @@ class AsyncTransport:
         asked = given({"min_seq": self.seen or None, **params})
         return document_of(await self._ask("GET", path, params=asked))
 
+    async def get_all(self, path: str, **params: Any) -> list[Any]:
+        """Read every page of a list."""
+        found: list[Any] = []
+        after: str | None = None
+        while True:
+            page = await self.get(path, after=after, **params)
+            found += page["data"]
+            after = page.get("next")
+            if after is None:
+                return found
+
     async def post(
         self,
         path: str,

@@ -25,6 +25,10 @@ class Closed(RollbookError):
     """The client was closed: make another."""
 
 
+class _Over(Exception):
+    """A feed has come to its end."""
+
+
 Last = Callable[[], Coroutine[Any, Any, None]]
 
 
@@ -60,6 +64,8 @@ class BackgroundLoop:
         try:
             while True:
                 told = self.run(read.get())
+                if isinstance(told, _Over):
+                    return
                 if isinstance(told, Exception):
                     raise told
                 yield told
@@ -107,6 +113,7 @@ async def _read(
         async with aclosing(feed):
             async for told in feed:
                 await into.put(told)
+        await into.put(_Over())
     except Exception as error:  # noqa: BLE001  raised where it is read
         await into.put(error)
 

@@ -12,6 +12,7 @@ from typing import Self
 from rollbook.client.async_bundle import AsyncBundle
 from rollbook.client.async_calendar import AsyncCalendar
 from rollbook.client.async_client import AsyncClient
+from rollbook.client.async_fleet import AsyncAgent
 from rollbook.client.async_model import AsyncLane, AsyncModel
 from rollbook.client.async_policy import AsyncPolicy
 from rollbook.client.async_promotion import AsyncPromotion
@@ -19,7 +20,22 @@ from rollbook.client.async_version import AsyncVersion
 from rollbook.client.background import BackgroundLoop
 from rollbook.client.blocking import Blocking, blocking, handing
 from rollbook.client.exchange import TIMEOUT_SECONDS
+from rollbook.client.fleet import Progress
 from rollbook.client.models import FeedEvent, VersionRecord
+
+
+class Agent(Blocking[AsyncAgent]):
+    """One agent by its name."""
+
+    @property
+    def name(self) -> str:
+        """Return its name."""
+        return self._inner.name
+
+    status = blocking(AsyncAgent.status)
+    drain = blocking(AsyncAgent.drain)
+    undrain = blocking(AsyncAgent.undrain)
+    revoke = blocking(AsyncAgent.revoke)
 
 
 class Promotion(Blocking[AsyncPromotion]):
@@ -49,6 +65,13 @@ class Promotion(Blocking[AsyncPromotion]):
     record_analysis = blocking(AsyncPromotion.record_analysis)
     waive = blocking(AsyncPromotion.waive)
     confirm_waiver = blocking(AsyncPromotion.confirm_waiver)
+
+    def watch(self) -> Iterator[Progress]:
+        """Follow how far it is: now, and whenever that changes, up to its end.
+
+        Raises nothing for what it comes to: the last state says that.
+        """
+        return self._loop.iterate(self._inner.watch())
 
 
 def _promotions(loop: BackgroundLoop, found: list[AsyncPromotion]) -> list[Promotion]:
@@ -99,6 +122,8 @@ class Lane(Blocking[AsyncLane]):
 
     status = blocking(AsyncLane.status)
     history = blocking(AsyncLane.history)
+    targets = blocking(AsyncLane.targets)
+    accept_drift = blocking(AsyncLane.accept_drift)
     roll_back = handing(AsyncLane.roll_back, Promotion)
 
 
@@ -216,6 +241,10 @@ class Client(Blocking[AsyncClient]):
         """Name a promotion, as in `fraud:14`; asks nothing yet."""
         return self.show(Promotion, self._inner.promotion(reference))
 
+    def agent(self, name: str) -> Agent:
+        """Name an agent; asks nothing yet."""
+        return self.show(Agent, self._inner.agent(name))
+
     def policy(self, name: str) -> Policy:
         """Name the rules under a name; asks nothing yet."""
         return self.show(Policy, self._inner.policy(name))
@@ -231,6 +260,8 @@ class Client(Blocking[AsyncClient]):
     register = handing(AsyncClient.register, Version)
     version = handing(AsyncClient.version, Version)
     status = blocking(AsyncClient.status)
+    agents = blocking(AsyncClient.agents)
+    drifts = blocking(AsyncClient.drifts)
     policies = blocking(AsyncClient.policies)
     propose_policy = blocking(AsyncClient.propose_policy)
     request_bundle = handing(AsyncClient.request_bundle, Bundle)

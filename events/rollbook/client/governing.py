@@ -126,7 +126,7 @@ class Card(Record):
     """Something that waits for whoever asked; `row` holds all the server said."""
 
     kind: str
-    """`approval`, `waiver`, `review`, `policy`."""
+    """`approval`, `pause`, `waiver`, `review`, `policy`."""
     barred: str | None = None
     """Why the reader cannot do it; None: it is the reader's turn."""
     row: Mapping[str, Any] = Field(repr=False)

@@ -27,6 +27,8 @@ class ModelRecord(Record):
     tier: str | None = None
     description: str | None = None
     labels: Mapping[str, str] = Field(default_factory=dict)
+    side_effect_free: bool = False
+    """Whether a shadow of it may be asked: its answers change nothing."""
 
 
 class VersionRecord(Record):
@@ -121,6 +123,10 @@ class PromotionRecord(Record):
     votes: tuple[VoteRecord, ...] = ()
     binding: str | None = None
     """What a vote given now is bound to."""
+    rollout: Mapping[str, Any] | None = None
+    """Its plan and, under `now`, the step that runs; None: nothing is deployed yet."""
+    pause: Mapping[str, Any] | None = None
+    """What it stands still for."""
 
 
 class Stable(Record):

@@ -17,11 +17,14 @@ _UNDERWAY: Final = {"DISPATCHED", "PROGRESSING", "PAUSED", "VERIFYING"}
 _REACHED: Final = {
     "ready": {"READY", *_UNDERWAY, "SUCCEEDED"},
     "dispatched": {*_UNDERWAY, "SUCCEEDED"},
+    "deployed": {"VERIFYING", "SUCCEEDED"},
     "live": {"SUCCEEDED"},
 }
 _ENDED: Final = {"REJECTED", "CANCELLED", "EXPIRED"}
 _UNDONE: Final = {"FAILED", "ERRORED", "ABORTED"}
 _WAITING: Final = {"GATING", "READY"}
+ENDED: Final = frozenset({"SUCCEEDED", "SUPERSEDED", *_ENDED, *_UNDONE})
+"""States that nothing changes any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +42,7 @@ def is_reached(
     """Tell whether the promotion is where it should be; raises when it ended."""
     state = str(found["state"]).upper()
     why = found.get("reason_code") or "no reason given"
-    if state in _REACHED[wait.until]:
+    if state in _REACHED[wait.until] or _is_deployed(found, wait):
         return True
     if state in _UNDONE:
         raise DeploymentFailed(
@@ -77,12 +80,19 @@ def still_pending(
     promotion: PromotionReference, found: Mapping[str, Any], wait: Wait
 ) -> StillPending:
     """Say that the time is over and the promotion is not."""
+    end = "abort" if str(found["state"]).upper() in _UNDERWAY else "cancel"
     return StillPending(
         f"{promotion} is {found['state'].lower()} after "
         f"{wait.limit_seconds:g} s; it stays open: wait again, or "
-        f"'rollbook cancel {promotion} -m …'",
+        f"'rollbook {end} {promotion} -m …'",
         code="pending",
     )
+
+
+def _is_deployed(found: Mapping[str, Any], wait: Wait) -> bool:
+    """Tell whether it stands still when every needed target runs all of it."""
+    returns_to = (found.get("pause") or {}).get("returns_to")
+    return wait.until == "deployed" and returns_to == "VERIFYING"
 
 
 def _refuse_failed_gates(

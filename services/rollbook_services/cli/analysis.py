@@ -25,8 +25,8 @@ analysis = click.Group("analysis", help="What is measured in a roll-out: record.
 @click.option("--samples", type=click.IntRange(0), required=True, help="How many.")
 @click.option("--from", "from_at", required=True, help="An instant with zone.")
 @click.option("--until", "until_at", required=True, help="An instant with zone.")
-@click.option("--wave", type=click.IntRange(0), help="0 if there is only one.")
-@click.option("--step", type=click.IntRange(0), help="0 if there is only one.")
+@click.option("--wave", type=click.IntRange(0), help="From 0; 0 if left out.")
+@click.option("--step", type=click.IntRange(0), help="From 0; 0 if left out.")
 @KEY
 def record(
     call: Call,

@@ -20,7 +20,7 @@ _BARRED: Final = {
 
 @command("inbox", reads=True)
 def inbox(call: Call) -> None:
-    """Show what waits for you: votes, waivers, reviews, policies, and what to type."""
+    """Show what waits for you: votes, pauses, waivers, reviews, policies; and how."""
     answer = call.api().read("/v1/inbox")
     columns = [
         Column("KIND", kind),
@@ -37,7 +37,7 @@ def inbox(call: Call) -> None:
 
 
 def kind(row: Row) -> str:
-    """Return which of the four kinds a row is."""
+    """Return which kind of thing waits."""
     found = str(row.get("kind"))
     return found if found in _ABOUT else "approval"
 
@@ -70,6 +70,8 @@ def _waits_for(row: Row, output: Output) -> str:
             closed = (gate for gate in row.get("gates") or () if blocks(gate))
             told = (gate.get("detail") or gate.get("gate") for gate in closed)
             return "; ".join(output.prose(each) for each in told)
+        case "pause":
+            return f"somebody with the role {row.get('role')} to let it go on"
         case "waiver":
             return "a second person"
         case "review":
@@ -83,6 +85,8 @@ def _next(row: Row) -> str:
     if barred is not None:
         return _BARRED.get(str(barred), str(barred))
     match kind(row):
+        case "pause":
+            return f"rollbook resume {reference(row)} -m …"
         case "waiver":
             return f"rollbook confirm-waiver {reference(row)} {row.get('waiver')}"
         case "review":
@@ -110,6 +114,7 @@ def _rules(row: Mapping[str, Any]) -> str:
 
 _ABOUT: Final[Mapping[str, Callable[[Row], str]]] = {
     "approval": change,
+    "pause": change,
     "waiver": _waived,
     "review": _waived,
     "policy": _rules,

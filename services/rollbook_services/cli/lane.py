@@ -7,7 +7,7 @@ from rollbook.client.waiting import Wait
 from rollbook.reference import LaneReference, ModelReference, parse
 from rollbook_services.cli.call import KEY, REASON, Call, command
 from rollbook_services.cli.promote import promotion_of
-from rollbook_services.cli.waiting import seconds, wait_for
+from rollbook_services.cli.waiting import UNTIL, seconds, wait_for
 
 _STAGE = click.option("--stage", help="The stage; or write MODEL#STAGE.")
 
@@ -21,8 +21,8 @@ _STAGE = click.option("--stage", help="The stage; or write MODEL#STAGE.")
 @click.option(
     "--wait",
     "until",
-    type=click.Choice(["ready", "dispatched", "live"]),
-    metavar="[=ready|dispatched|live]",
+    type=click.Choice(UNTIL),
+    metavar="[=ready|dispatched|deployed|live]",
 )
 @click.option(
     "--timeout", default="5m", show_default=True, help="Wait at most: 90s, 5m."

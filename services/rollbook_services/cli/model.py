@@ -59,6 +59,11 @@ def show(call: Call, name: str) -> None:
 @click.option("--tier")
 @click.option("--description")
 @click.option("--label", "labels", multiple=True, metavar="K=V")
+@click.option(
+    "--side-effect-free",
+    is_flag=True,
+    help="Asking it changes nothing: a shadow of it may get copies of requests.",
+)
 @KEY
 def create(
     call: Call,
@@ -68,6 +73,7 @@ def create(
     tier: str | None,
     description: str | None,
     labels: tuple[str, ...],
+    side_effect_free: bool,
     key: str | None,
 ) -> None:
     """Take a name for a model, for good."""
@@ -79,6 +85,7 @@ def create(
         "tier": tier,
         "description": description,
         "labels": pairs("--label", labels),
+        "side_effect_free": side_effect_free or None,
     }
     answer = call.api().write("/v1/models", body, key=key)
     call.output.done(answer, f"{reference}   created", name=str(reference))

@@ -25,6 +25,8 @@ class Column:
     """Whether only `-o wide` shows it."""
     plain: bool = False
     """Whether principals stay principals, and do not become the names of people."""
+    colour: Callable[[Row], str | None] = lambda _: None
+    """Which colour a terminal shows it in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +58,11 @@ class Output:
             return
         shown = [column for column in columns if not column.wide or self.form == "wide"]
         cells = [[self._cell(column, row) for column in shown] for row in rows]
-        for line in table([column.title for column in shown], cells):
-            click.echo(line)
+        colours = [[column.colour(row) for column in shown] for row in rows]
+        for line in table(
+            [column.title for column in shown], cells, colours if self.colour else None
+        ):
+            click.echo(line)  # which leaves colours out where no terminal reads it
 
     def facts(
         self, answer: Row, lines: Sequence[tuple[str, object]], *, name: str
@@ -168,14 +173,23 @@ def dumps(value: object) -> str:
     return json.dumps(value, ensure_ascii=False, allow_nan=False)
 
 
-def table(titles: Sequence[str], cells: Sequence[Sequence[str]]) -> list[str]:
+def table(
+    titles: Sequence[str],
+    cells: Sequence[Sequence[str]],
+    colours: Sequence[Sequence[str | None]] | None = None,
+) -> list[str]:
     """Lay cells out in columns; nothing is cut."""
     widths = [
         max(len(row[index]) for row in [titles, *cells]) for index in range(len(titles))
     ]
+    plain: Sequence[str | None] = [None] * len(titles)
+    painted = [plain, *(colours or [plain] * len(cells))]
     return [
-        "  ".join(
-            cell.ljust(width) for cell, width in zip(row, widths, strict=True)
-        ).rstrip()
-        for row in [titles, *cells]
+        "  ".join(map(_laid, row, widths, paints)).rstrip()
+        for row, paints in zip([titles, *cells], painted, strict=True)
     ]
+
+
+def _laid(cell: str, width: int, colour: str | None) -> str:
+    laid = cell.ljust(width)
+    return laid if colour is None else click.style(laid, fg=colour)

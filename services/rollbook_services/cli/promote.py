@@ -12,7 +12,7 @@ from rollbook_services.cli.api import Resolved, version_path
 from rollbook_services.cli.call import KEY, Call, command
 from rollbook_services.cli.protection import confirm
 from rollbook_services.cli.rehearsal import rehearsed
-from rollbook_services.cli.waiting import seconds, wait_for
+from rollbook_services.cli.waiting import UNTIL, seconds, wait_for
 
 
 @command("promote")
@@ -32,8 +32,8 @@ from rollbook_services.cli.waiting import seconds, wait_for
 @click.option(
     "--wait",
     "until",
-    type=click.Choice(["ready", "dispatched", "live"]),
-    metavar="[=ready|dispatched|live]",
+    type=click.Choice(UNTIL),
+    metavar="[=ready|dispatched|deployed|live]",
     help="Wait for that; a gate that fails ends the waiting.",
 )
 @click.option("--wait-through-failures", is_flag=True, help="Go on when a gate fails.")

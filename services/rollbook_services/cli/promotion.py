@@ -1,13 +1,34 @@
-"""Commands about one promotion that was asked for: cancel, abort, pause, resume."""
+"""Commands about one promotion that was asked for: watch, cancel, abort, pause…"""
 
 from collections.abc import Mapping
 from typing import Any
 
 import click
 
+from rollbook.client.progress import place_of, step_of
 from rollbook.client.resources import promotion_path
+from rollbook.client.waiting import Wait
 from rollbook.reference import parse_promotion
 from rollbook_services.cli.call import KEY, REASON, Call, command
+from rollbook_services.cli.waiting import UNTIL, seconds, wait_for
+
+
+@command("watch")
+@click.argument("promotion")
+@click.option(
+    "--until",
+    type=click.Choice(UNTIL),
+    default="live",
+    show_default=True,
+    help="How far; a gate that fails does not end it.",
+)
+@click.option(
+    "--timeout", default="24h", show_default=True, help="Watch at most: 90s, 30m."
+)
+def watch(call: Call, promotion: str, until: str, timeout: str) -> None:
+    """Watch a promotion until it is live: gates, targets, steps, what it waits for."""
+    wait = Wait(until, seconds(timeout), through_failures=True)
+    wait_for(call.api(), parse_promotion(promotion), wait, call.output)
 
 
 @command("cancel")
@@ -43,7 +64,12 @@ def pause(call: Call, promotion: str, reason: str, key: str | None) -> None:
 @command("resume")
 @click.argument("promotion")
 @click.option(
-    "--step", type=click.IntRange(0), help="The step you saw it stand at; 0 if one."
+    "--wave", type=click.IntRange(0), help="The wave you saw it stand at, from 0."
+)
+@click.option(
+    "--step",
+    type=click.IntRange(0),
+    help="The step you saw it stand at, from 0; both as it is shown if left out.",
 )
 @click.option(
     "--accept",
@@ -57,15 +83,31 @@ def pause(call: Call, promotion: str, reason: str, key: str | None) -> None:
 def resume(
     call: Call,
     promotion: str,
+    wave: int | None,
     step: int | None,
     accepted: tuple[str, ...],
     reason: str,
     key: str | None,
 ) -> None:
     """Let a promotion that stands still go on where it was."""
-    body = {"step": step, "accept": list(accepted) or None, "reason": reason}
+    place = {"wave": wave, "step": step}
+    if wave is None and step is None:
+        place = _stands_at(call, promotion)
+    body = {**place, "accept": list(accepted) or None, "reason": reason}
     done = f"resumed, {', '.join(accepted)} accepted" if accepted else "resumed"
     _post(call, promotion, "resumptions", body, done=done, key=key)
+
+
+def _stands_at(call: Call, promotion: str) -> dict[str, int | None]:
+    """Look where it stands, and say so: that is what somebody lets go on."""
+    named = parse_promotion(promotion)
+    found = call.api().read(promotion_path(named))["data"]
+    now, place = step_of(found), place_of(found)
+    if now is None or place is None:
+        return {"wave": None, "step": None}
+    wave, step = int(now["wave"]), int(now["step"])
+    call.output.note(f"{named} stands at {place} (--wave {wave} --step {step})")
+    return {"wave": wave, "step": step}
 
 
 def _post(

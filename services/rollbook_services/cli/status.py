@@ -4,20 +4,43 @@ from typing import Any
 
 import click
 
+from rollbook.client.progress import place_at
 from rollbook.client.resources import model_path
 from rollbook.reference import parse_model
 from rollbook_services.cli.call import Call, command
 from rollbook_services.cli.output import Column, Output, Row
+from rollbook_services.cli.targets import columns_of
 
 
 @command("status", reads=True)
 @click.argument("model", required=False)
+@click.option("--targets", is_flag=True, help="Each target, instead of each lane.")
+@click.option("--stage", help="With --targets: only this one.")
+@click.option(
+    "--lagging",
+    is_flag=True,
+    help="With --targets: who has not applied what it should.",
+)
 @click.option("--limit", type=click.IntRange(1, 500))
 @click.option("--after", help="The `next` of the page before.")
-def status(call: Call, model: str | None, limit: int | None, after: str | None) -> None:
+def status(
+    call: Call,
+    model: str | None,
+    targets: bool,
+    stage: str | None,
+    lagging: bool,
+    limit: int | None,
+    after: str | None,
+) -> None:
     """Show the board: each lane, what runs there, what is on its way."""
     named = None if model is None else str(parse_model(model))
-    answer = call.api().read("/v1/lanes", model=named, limit=limit, after=after)
+    page = {"model": named, "limit": limit, "after": after}
+    if targets:
+        _targets_of(call, stage=stage, lagging="true" if lagging else None, **page)
+        return
+    if stage is not None or lagging:
+        raise click.UsageError("--stage and --lagging go with --targets")
+    answer = call.api().read("/v1/lanes", **page)
     columns = [
         Column("LANE", _lane),
         Column("STATUS", lambda row: row.get("status")),
@@ -37,6 +60,19 @@ def status(call: Call, model: str | None, limit: int | None, after: str | None) 
         columns,
         name=_lane,
         empty="nothing was ever promoted; try 'rollbook promote'",
+    )
+    position(answer, call.output)
+
+
+def _targets_of(call: Call, **asked: Any) -> None:
+    answer = call.api().read("/v1/targets", **asked)
+    call.output.rows(
+        answer,
+        columns_of(call.output),
+        name=lambda row: f"{_lane(row)}/{row.get('target')}",
+        empty="no target lags"
+        if asked["lagging"]
+        else "nothing was ever desired on a target",
     )
     position(answer, call.output)
 
@@ -104,10 +140,18 @@ def _targets(row: Row) -> str:
 
 
 def _open(row: Row) -> str:
+    slot = row.get("slot") or {}
     return ", ".join(
         f"{promotion_name(each)} {str(each['state']).lower()}"
+        + (_place(slot) if each.get("promotion") == slot.get("promotion") else "")
         for each in row.get("open") or ()
     )
+
+
+def _place(slot: Row) -> str:
+    rollout = slot.get("rollout") or {}
+    place = place_at(rollout, rollout.get("waves"), rollout.get("steps"))
+    return f" ({place})" if place else ""
 
 
 def _hold(row: Row, output: Output) -> str | None:

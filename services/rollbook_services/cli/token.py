@@ -57,7 +57,7 @@ def create(
 
     if (stage is None) != (target is None):
         raise click.UsageError("--stage and --target go together")
-    until = _until(expires)
+    until = until_of(expires)
     _check_roles(roles, has_place=stage is not None)
     if file is not None and file.exists():
         raise click.UsageError(f"--file {file}: it exists; choose another name")
@@ -167,10 +167,11 @@ def write_secret(path: Path, text: str) -> None:
         file.write(text + "\n")
 
 
-def _until(expires: str) -> datetime:
+def until_of(expires: str, *, option: str = "--expires") -> datetime:
+    """Return when a token made now ends."""
     length = seconds(expires)
     if not 0 < length <= _LONGEST_SECONDS:
         raise click.UsageError(
-            "--expires: at most 90d, so that no secret lives for ever"
+            f"{option}: at most 90d, so that no secret lives for ever"
         )
     return datetime.now(UTC) + timedelta(seconds=length)  # noqa: TID251

@@ -41,6 +41,15 @@ class Check:
 
 
 @dataclass(frozen=True, slots=True)
+class Installation:
+    """How agents reach NATS; empty where this process was not told."""
+
+    nats_url: str = ""
+    nats_ca: str = ""
+    """PEM text of who signed NATS's certificate."""
+
+
+@dataclass(frozen=True, slots=True)
 class Gateway:
     """The parts; the routes hold nothing else."""
 
@@ -54,6 +63,7 @@ class Gateway:
     checks: Sequence[Callable[[], Awaitable[Sequence[Check]]]] = ()
     """What else `doctor` looks at."""
     tokens: Tokens = field(default_factory=Tokens)
+    installation: Installation = Installation()
 
     async def head(self) -> int:
         """Ask for the ledger's last sequence; raises Unavailable."""

@@ -37,7 +37,10 @@ def house(folder: Path) -> Iterator[House]:
         up = running.enter_context(installation(folder / "data", folder / "up.log"))
         for stage in ("staging", "production"):
             log = folder / f"{stage}.log"
-            running.enter_context(agent(up.data, stage, folder / stage, log))
+            secrets_ = up.data / "credentials.json"
+            running.enter_context(
+                agent(stage, folder / stage, log, credentials=secrets_)
+            )
         url = str(up.credentials["url"])
         alice = _token(up, url, "alice", "publisher", "reviewer")
         bob = _token(up, url, "bob", "reviewer")

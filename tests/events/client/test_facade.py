@@ -13,6 +13,7 @@ from rollbook.client import (
     async_bundle,
     async_calendar,
     async_client,
+    async_fleet,
     async_model,
     async_policy,
     async_promotion,
@@ -33,6 +34,7 @@ PAIRS: list[tuple[type[Any], type[Any]]] = [
     (async_policy.AsyncPolicy, blocking.Policy),
     (async_calendar.AsyncCalendar, blocking.Calendar),
     (async_bundle.AsyncBundle, blocking.Bundle),
+    (async_fleet.AsyncAgent, blocking.Agent),
 ]
 CLOSING = {"aclose": "close", "close": "close"}
 FORKING = """

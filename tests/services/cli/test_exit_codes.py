@@ -171,6 +171,12 @@ def asks_for_production(server: Canned) -> None:
         ("live", ["ABORTED"], 9),
         ("live", ["SUPERSEDED"], 6),
         ("live", ["GATING"], 8),
+        ("deployed", ["DISPATCHED", "PROGRESSING", "VERIFYING"], 0),
+        ("deployed", ["SUCCEEDED"], 0),
+        ("deployed", ["PAUSED"], 8),
+        ("deployed", ["PROGRESSING", "FAILED"], 9),
+        ("deployed", ["SUPERSEDED"], 6),
+        ("deployed", ["EXPIRED"], 7),
     ],
 )
 def test_waiting_ends_as_the_promotion_does(
@@ -186,6 +192,33 @@ def test_waiting_ends_as_the_promotion_does(
     server.say(f"GET {MODEL}/promotions/3", *shown)
     line = ["promote", "fraud@8", "--to", "production", f"--wait={until}"]
     assert run([*line, "--timeout", "0.3s"]) == exit_code
+
+
+def test_what_stands_still_while_it_proves_itself_is_deployed(
+    server: Canned,
+) -> None:
+    asks_for_production(server)
+    paused = promotion("PAUSED", pause={"returns_to": "VERIFYING"})
+    server.say(f"GET {MODEL}/promotions/3", paused)
+    line = ["promote", "fraud@8", "--to", "production", "--timeout", "0.01s"]
+    assert run([*line, "--wait=deployed"]) == 0
+    assert run([*line, "--wait=live"]) == 8
+
+
+def test_an_interrupted_wait_ends_with_130_and_says_how_to_go_on(
+    server: Canned, monkeypatch: pytest.MonkeyPatch, capsys: Captured
+) -> None:
+    def interrupt(_: float) -> None:
+        raise KeyboardInterrupt
+
+    asks_for_production(server)
+    server.say(f"GET {MODEL}/promotions/3", promotion("PROGRESSING"))
+    monkeypatch.setattr("rollbook_services.cli.waiting.time.sleep", interrupt)
+    assert run(["promote", "fraud@8", "--to", "production", "--wait=deployed"]) == 130
+    assert "rollbook watch fraud:3" in capsys.readouterr().err
+    assert [heard.path for heard in server.heard if heard.method == "POST"] == [
+        f"{MODEL}/promotions"
+    ]
 
 
 def test_a_gate_that_fails_ends_the_waiting_with_5_unless_it_is_waited_through(

@@ -17,11 +17,12 @@ READS = {
     "events list", "events show", "lineage", "token list", "why", "check", "waivers",
     "review list", "freeze list", "bundle list", "bundle show", "policy list",
     "policy show", "policy diff", "policy explain", "person list",
+    "agent list", "agent show", "drift list",
 }  # fmt: skip
 # These speak of now, or take the ends of what they give.
 TIMELESS = {
     "projection list", "doctor", "events tail", "events export", "events recompute",
-    "policy lint", "policy trial",
+    "policy lint", "policy trial", "watch",
 }  # fmt: skip
 
 
@@ -66,7 +67,9 @@ def test_every_read_takes_a_moment() -> None:
 
 @pytest.mark.parametrize("name", sorted(COMMANDS.keys() - LOCAL - READS - TIMELESS))
 def test_every_command_that_writes_takes_a_key_for_its_retry(name: str) -> None:
+    # An enrolment makes new secrets each time, so no two of them are the same request.
     keyless = {"diff", "agent run", "projection rebuild", "projection compare"}
+    keyless |= {"agent enrol"}
     assert name in keyless or "--key" in options_of(name)
 
 

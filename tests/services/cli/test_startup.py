@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.services.cli.rollouts import promotion
 from tests.support.canned import Canned
 
 HEAVY = {
@@ -15,7 +16,7 @@ HEAVY = {
 }
 READ = (
     *("lanes", "inbox", "models/default/fraud/history", "freezes", "reviews"),
-    *("policies", "bundles", "waivers"),
+    *("policies", "bundles", "waivers", "agents", "targets", "drifts"),
 )
 WHY = {"data": {"model": "fraud", "promotion": 3, "state": "GATING"}, "seq": 1}
 PROBE = (
@@ -48,12 +49,20 @@ def loaded_by(*arguments: str) -> tuple[set[str], str]:
         ["bundle", "list"],
         ["waivers"],
         ["why", "fraud:3"],
+        ["agent", "list"],
+        ["drift", "list"],
+        ["status", "--targets"],
+        ["watch", "fraud:3"],
     ],
 )
 def test_a_read_loads_nothing_heavy(server: Canned, line: list[str]) -> None:
     for path in READ:
         server.say(f"GET /v1/{path}", {"data": [], "seq": 1, "as_of": {"seq": 1}})
     server.say("GET /v1/models/default/fraud/promotions/3/why", WHY)
+    ended = {"data": promotion("SUCCEEDED"), "seq": 1}
+    server.say("GET /v1/models/default/fraud/promotions/3", ended)
+    lane = {"data": {"stable": {"promotion": 3}}, "seq": 1}
+    server.say("GET /v1/models/default/fraud/lanes/production", lane)
     loaded, _ = loaded_by(*line)
     assert server.heard, "the server was asked"
     assert not loaded & HEAVY

@@ -28,7 +28,41 @@ def recorded(*events: dict[str, Any]) -> dict[str, Any]:
         ("cancel fraud:3 -m x", f"{PROMOTION}/cancellations", SAID, "cancelled"),
         ("abort fraud:3 -m x", f"{PROMOTION}/aborts", SAID, "aborted"),
         ("pause fraud:3 -m x", f"{PROMOTION}/pauses", SAID, "paused"),
-        ("resume fraud:3 -m x", f"{PROMOTION}/resumptions", SAID, "resumed"),
+        (
+            "resume fraud:3 --wave 1 --step 2 -m x",
+            f"{PROMOTION}/resumptions",
+            {"wave": 1, "step": 2, **SAID},
+            "resumed",
+        ),
+        (
+            "model create fraud --owner risk --side-effect-free",
+            "/v1/models",
+            {
+                "model": "fraud",
+                "owners": ["risk"],
+                "labels": {},
+                "side_effect_free": True,
+            },
+            "fraud   created",
+        ),
+        (
+            "agent drain scorer -m x",
+            "/v1/agents/scorer/drains",
+            SAID,
+            "scorer   drained",
+        ),
+        (
+            "agent undrain scorer -m x",
+            "/v1/agents/scorer/undrains",
+            SAID,
+            "scorer   takes part again",
+        ),
+        (
+            "drift accept fraud --stage prod --target eu-1 -m x",
+            "/v1/models/default/fraud/lanes/prod/drift-acceptances",
+            {"target": "eu-1", **SAID},
+            "drift of eu-1 accepted",
+        ),
         (
             "resume fraud:3 --step 2 --accept p99_ms -m x",
             f"{PROMOTION}/resumptions",

@@ -9,7 +9,11 @@ WHY: Final = {"reason": "because"}
 HOLD: Final = "0" * 8 + "-0000-7000-8000-" + "0" * 12
 
 BODIES: Final[dict[str, dict[str, Any]]] = {
-    "RegisterModel": {"model": "risk/fraud", "owners": ["risk"]},
+    "RegisterModel": {
+        "model": "risk/fraud",
+        "owners": ["risk"],
+        "side_effect_free": True,
+    },
     "RegisterVersion": {
         "artifact": {"uri": "s3://m/8", "digest": digest(8), "size_bytes": 5}
     },
@@ -38,7 +42,7 @@ BODIES: Final[dict[str, dict[str, Any]]] = {
     "EvaluatePromotion": {},
     "RequestChanges": {"binding": digest("bound"), "comment": "name the data"},
     "PausePromotion": WHY,
-    "ResumePromotion": WHY,
+    "ResumePromotion": {"wave": 1, "step": 2, **WHY},
     "RecordAnalysis": {
         "metrics": {"candidate": {"error_rate": 0.01}},
         "samples": 100,
@@ -64,6 +68,16 @@ BODIES: Final[dict[str, dict[str, Any]]] = {
     },
     "CancelBundle": WHY,
     "RollBackBundle": WHY,
+    "AcceptDrift": {"target": "eu-1", **WHY},
+    "EnrolAgent": {
+        "agent": "scorer",
+        "place": {"stage": "production", "target": "eu-1"},
+        "public_key": "U" + "A" * 55,
+        "token": "a" * 16,
+    },
+    "RevokeAgent": WHY,
+    "DrainAgent": WHY,
+    "UndrainAgent": WHY,
     "LinkIdentity": {"principals": ["prn:" + "a" * 13, "prn:" + "b" * 13], **WHY},
     "IssueToken": {
         "token": "a" * 16,

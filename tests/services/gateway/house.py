@@ -24,7 +24,12 @@ from rollbook_projections.database import open_database
 from rollbook_projections.lineage.declaration import LINEAGE
 from rollbook_projections.projector import Projector
 from rollbook_projections.stage.declaration import STAGE
-from rollbook_services.gateway.gateway import Gateway, Source, ViewName
+from rollbook_services.gateway.gateway import (
+    Gateway,
+    Installation,
+    Source,
+    ViewName,
+)
 from rollbook_services.gateway.jobs import Jobs
 from rollbook_services.gateway.people import people
 from rollbook_services.gateway.service import make_app
@@ -37,6 +42,7 @@ from tests.support.recorder import BEGIN, CI_BOT, person
 ADMIN: Final = Principal("svc:operator")
 LIFETIME: Final = timedelta(days=30)
 NOW: Final = BEGIN + timedelta(days=1)
+UNTOLD: Final = Installation()
 
 RISK: Final = person("r", "risk-officer")
 
@@ -158,6 +164,7 @@ async def house(
     timeout_seconds: float = 5.0,
     now: Callable[[], datetime] = lambda: NOW,
     is_answering: bool = True,
+    installation: Installation = UNTOLD,
 ) -> AsyncIterator[House]:
     """Open a house with tokens and an empty model `fraud`."""
     story, ledger, registrar = Story().begun(), MemoryLedger(), Registrar()
@@ -193,6 +200,7 @@ async def house(
             jobs=Jobs(group),
             now=now,
             stopping=asyncio.Event(),
+            installation=installation,
         )
         client = httpx2.AsyncClient(
             transport=httpx2.ASGITransport(make_app(gateway)),

@@ -22,7 +22,7 @@ def filled(path: str) -> str:
     values = {"team": "risk", "name": "fraud", "version": "7", "promotion": "3"}
     values |= {"stage": "production", "token": "a" * 16, "bundle": "4"}
     values |= dict.fromkeys(("evidence", "waiver", "review", "freeze"), HOLD)
-    values |= {"policy": "strict"}
+    values |= {"policy": "strict", "agent": "scorer"}
     return "/v1" + re.sub(r"\{(\w+)\}", lambda found: values[found[1]], path)
 
 

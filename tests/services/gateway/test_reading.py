@@ -9,6 +9,7 @@ import pytest
 from rollbook.catalogue.parts import Lineage
 from rollbook.commands.wire import Told
 from rollbook.envelope import written
+from tests.projections import fleet
 from tests.projections.facts import digest
 from tests.projections.site import Site, member
 from tests.projections.story import ALICE, BOB, Story, dataset
@@ -52,6 +53,13 @@ READS = [
     "/bundles",
     "/bundles/1",
     "/lanes",
+    "/agents",
+    "/agents/scorer",
+    "/targets",
+    "/targets?lagging=true&model=fraud&stage=production",
+    "/drifts?open=true",
+    "/experiments",
+    "/installation",
     "/inbox",
     "/diff?from=1",
     "/lineage?ref=tx",
@@ -76,6 +84,7 @@ def lived(story: Story) -> None:
     site = Site(story)
     site.activate(site.propose("strict"))
     site.bundle(member("fraud", 2, 2))
+    fleet.enrol(story, "scorer", "production", "default")
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ from rollbook.event import Data
 from rollbook_projections.projection import Handler
 from rollbook_projections.reading import model_of, spoken_of, time_of
 from rollbook_projections.rows import Rows
+from rollbook_projections.stage.handlers.target import tell
 
 _FREE: Final = {"slot_promotion": None, "slot_since": None}
 _NOT_HELD: Final = {
@@ -27,6 +28,12 @@ _EMPTY: Final[dict[str, Any]] = {
     "desired_at": None,
     "variants": {},
     "weights": {},
+    "wave": None,
+    "step": None,
+    "split_key": None,
+    "drift_policy": None,
+    "beside": None,
+    "traffic": None,
     "stable_version": None,
     "stable_digest": None,
     "stable_promotion": None,
@@ -67,9 +74,7 @@ def desired_set(rows: Rows, envelope: Envelope[Data]) -> None:
     data = envelope.event
     model = model_of(envelope)
     promotion = spoken_of(rows, envelope, "promotions", model, data["promotion"])
-    for target in data["targets"]:
-        if rows.get("targets", model, data["stage"], target) is None:
-            rows.put("targets", _unreported(model, data["stage"], target))
+    tell(rows, envelope)
     _change(
         rows,
         envelope,
@@ -80,6 +85,12 @@ def desired_set(rows: Rows, envelope: Envelope[Data]) -> None:
             "desired_at": time_of(envelope),
             "variants": data["variants"],
             "weights": data["targets"],
+            "wave": data["wave"],
+            "step": data["step"],
+            "split_key": data["split_key"],
+            "drift_policy": data["drift"],
+            "beside": data["beside"],
+            "traffic": data["traffic"],
         },
     )
 
@@ -134,25 +145,6 @@ def released(rows: Rows, envelope: Envelope[Data]) -> None:
 def _change(rows: Rows, envelope: Envelope[Data], changed: Mapping[str, Any]) -> None:
     before = lane(rows, model_of(envelope), envelope.event["stage"])
     rows.put("lanes", {**before, **changed})
-
-
-def _unreported(model: str, stage: str, target: str) -> dict[str, Any]:
-    return {
-        "model": model,
-        "stage": stage,
-        "target": target,
-        "agent": None,
-        "state": "unreported",
-        "revision": 0,
-        "token": 0,
-        "promotion": None,
-        "observed": {},
-        "reason_code": None,
-        "log_uri": None,
-        "report_seq": 0,
-        "reported_at": None,
-        "recorded_at": None,
-    }
 
 
 def _interval(

@@ -22,6 +22,7 @@ def registered(rows: Rows, envelope: Envelope[Data]) -> None:
             "tier": data["tier"],
             "description": data["description"],
             "labels": data["labels"],
+            "side_effect_free": data["side_effect_free"],
             "registered_at": time_of(envelope),
             "registered_by": envelope.actor.id,
             "registered_seq": rows.sequence,

@@ -9,6 +9,7 @@ from rollbook_projections.projection import Handler
 from rollbook_projections.reading import model_of, spoken_of, time_of
 from rollbook_projections.rows import Rows
 from rollbook_projections.stage.handlers.lane import lane
+from rollbook_projections.stage.handlers.rollout import plan
 from rollbook_projections.stage.handlers.underway import begin
 
 _UNTOUCHED: Final[dict[str, Any]] = {
@@ -107,6 +108,7 @@ def dispatched(rows: Rows, envelope: Envelope[Data]) -> None:
         },
     )
     begin(rows, envelope)
+    plan(rows, envelope)
 
 
 def triggered(rows: Rows, envelope: Envelope[Data]) -> None:

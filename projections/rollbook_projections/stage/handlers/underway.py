@@ -20,7 +20,26 @@ def begin(rows: Rows, envelope: Envelope[Data]) -> None:
     if not (deadlines or warnings or wake_at):
         return
     limits = {**(deadlines or _UNLIMITED), "wake_at": wake_at}
-    _note(rows, envelope, {**limits, "warnings": warnings or None})
+    note(rows, envelope, {**limits, "warnings": warnings or None})
+
+
+def note(rows: Rows, envelope: Envelope[Data], changed: Mapping[str, Any]) -> None:
+    """Change how far the promotion has come that an event speaks of."""
+    model, promotion = _key(envelope)
+    before = rows.get("underway", model, promotion)
+    if before is None:
+        before = {
+            "model": model,
+            "promotion": promotion,
+            **_UNLIMITED,
+            "wake_at": None,
+            "bake_until": None,
+            "wave": None,
+            "step": None,
+            "warnings": None,
+            "accepted": None,
+        }
+    rows.put("underway", {**before, **changed})
 
 
 def paused(rows: Rows, envelope: Envelope[Data]) -> None:
@@ -38,6 +57,7 @@ def paused(rows: Rows, envelope: Envelope[Data]) -> None:
             "paused_at": time_of(envelope),
             "wake_at": data["wake_at"],
             "inputs": data["inputs"] or None,
+            "role": data["role"],
             "returns_to": promotion["state"],
         },
     )
@@ -58,7 +78,7 @@ def resumed(rows: Rows, envelope: Envelope[Data]) -> None:
         "accepted": sorted(accepted) or None,
         "step_by": _later(before.get("step_by"), pause["paused_at"], time_of(envelope)),
     }
-    _note(rows, envelope, changed)
+    note(rows, envelope, changed)
 
 
 def progress_later(rows: Rows, key: tuple[str, int]) -> None:
@@ -72,37 +92,7 @@ def verifying(rows: Rows, envelope: Envelope[Data]) -> None:
     """Let the version prove itself until an instant."""
     promotion = spoken_of(rows, envelope, "promotions", *_key(envelope))
     rows.put("promotions", {**promotion, "state": "VERIFYING"})
-    _note(rows, envelope, {"bake_until": envelope.event["bake_until"]})
-
-
-def step_started(rows: Rows, envelope: Envelope[Data]) -> None:
-    """Enter a step."""
-    data = envelope.event
-    rows.put(
-        "steps",
-        {
-            "model": model_of(envelope),
-            "promotion": data["promotion"],
-            "wave": data["wave"],
-            "step": data["step"],
-            "weight": data["weight"],
-            "targets": data["targets"],
-            "started_at": time_of(envelope),
-            "completed_at": None,
-            "stragglers": None,
-        },
-    )
-
-
-def step_completed(rows: Rows, envelope: Envelope[Data]) -> None:
-    """Note that a step is over, and who was not waited for."""
-    data = envelope.event
-    key = *_key(envelope), data["wave"], data["step"]
-    ended = {
-        "completed_at": time_of(envelope),
-        "stragglers": data["stragglers"] or None,
-    }
-    rows.put("steps", {**spoken_of(rows, envelope, "steps", *key), **ended})
+    note(rows, envelope, {"bake_until": envelope.event["bake_until"]})
 
 
 def analysis_recorded(rows: Rows, envelope: Envelope[Data]) -> None:
@@ -140,27 +130,9 @@ def _key(envelope: Envelope[Data]) -> tuple[str, int]:
     return model_of(envelope), envelope.event["promotion"]
 
 
-def _note(rows: Rows, envelope: Envelope[Data], changed: Mapping[str, Any]) -> None:
-    model, promotion = _key(envelope)
-    before = rows.get("underway", model, promotion)
-    if before is None:
-        before = {
-            "model": model,
-            "promotion": promotion,
-            **_UNLIMITED,
-            "wake_at": None,
-            "bake_until": None,
-            "warnings": None,
-            "accepted": None,
-        }
-    rows.put("underway", {**before, **changed})
-
-
 HANDLERS: Final[Mapping[str, Handler]] = {
     "promotion.paused": paused,
     "promotion.resumed": resumed,
     "promotion.verifying": verifying,
-    "step.started": step_started,
-    "step.completed": step_completed,
     "analysis.recorded": analysis_recorded,
 }

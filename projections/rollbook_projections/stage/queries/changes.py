@@ -8,10 +8,13 @@ from sqlalchemy import Table, and_
 from rollbook_projections.stage.tables.bundle import BUNDLES
 from rollbook_projections.stage.tables.calendar import FREEZES
 from rollbook_projections.stage.tables.evidence import EVIDENCE
+from rollbook_projections.stage.tables.experiment import EXPERIMENTS
+from rollbook_projections.stage.tables.fleet import AGENTS
 from rollbook_projections.stage.tables.lane import LANES
 from rollbook_projections.stage.tables.model import ALIASES, MODELS
 from rollbook_projections.stage.tables.policy import POLICIES
 from rollbook_projections.stage.tables.promotion import PROMOTIONS
+from rollbook_projections.stage.tables.target import DRIFTS
 from rollbook_projections.stage.tables.version import VERSIONS
 from rollbook_projections.stage.tables.waiver import REVIEWS, WAIVERS
 from rollbook_projections.tables import keys_of
@@ -51,6 +54,9 @@ _WATCHED: Final[tuple[tuple[Table, tuple[str, ...]], ...]] = (
     (POLICIES, ("digest", "models", "retired_at")),
     (FREEZES, ("covers", "begins_at", "ends_at", "lifted_at")),
     (BUNDLES, ("stage", "state")),
+    (DRIFTS, ("stage", "target", "state")),
+    (EXPERIMENTS, ("stage", "state", "winner")),
+    (AGENTS, ("stage", "target", "state", "drained")),
 )
 
 
@@ -61,7 +67,7 @@ def changes(
 
     Each entry names the table, the key and the fields that differ, before (null:
     it was not there) and after. What changed and changed back is no difference.
-    Of one model only what is its own: no policy, freeze or bundle.
+    Of one model only what is its own: no policy, freeze, bundle or agent.
     """
     return [
         entry

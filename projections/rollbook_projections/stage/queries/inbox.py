@@ -13,7 +13,7 @@ from rollbook_projections.stage.queries.policy import section
 from rollbook_projections.stage.queries.promotion import Key, gates_of, summary
 from rollbook_projections.stage.queries.vote import is_cast, votes_of
 from rollbook_projections.stage.queries.waiver import is_past, requested, reviews
-from rollbook_projections.stage.tables.promotion import GATES, PROMOTIONS
+from rollbook_projections.stage.tables.promotion import GATES, PAUSES, PROMOTIONS
 from rollbook_projections.stage.tables.version import VERSIONS
 from rollbook_projections.view import Row, View, is_one_of
 
@@ -44,7 +44,7 @@ def inbox(
     now: datetime | None = None,
     limit: int = 200,
 ) -> list[Row]:
-    """List what waits, by `kind`: approval, waiver, review, policy; the oldest first.
+    """List what waits: kind approval, pause, waiver, review or policy; oldest first.
 
     Of promotions all that wait for votes: `barred` says why this person cannot cast
     one (requester, producer, author, activator, voted or role; null where the vote is
@@ -59,6 +59,7 @@ def inbox(
     )
     cards = _approvals(view, reader, limit)
     if reader.is_person:
+        cards += _pauses(view, reader)
         cards += [*_waivers(view, reader), *_reviews(view, reader)]
         cards += _policies(view, reader)
     return cards
@@ -140,6 +141,18 @@ def _is_first(view: View, card: Row, rules: Row) -> bool:
         columns.dispatched_at > rules["activated_at"],
         limit=1,
     )
+
+
+def _pauses(view: View, reader: Reader) -> Iterator[Row]:
+    """Find the roll-outs that stand still until somebody of a role looked."""
+    waits = PAUSES.c.role.in_(sorted(reader.roles))
+    for pause in view.rows(PAUSES, waits, order_by=[PAUSES.c.paused_at]):
+        about = _promotion(view, pause)
+        if about["ended_seq"] is None:
+            shown = summary(about)
+            kinds = {"kind": "pause", "promotion_kind": about["kind"]}
+            told = {name: pause[name] for name in ("role", "paused_at")}
+            yield {**shown, **told, **kinds, "barred": None}
 
 
 def _waivers(view: View, reader: Reader) -> Iterator[Row]:

@@ -6,12 +6,13 @@ from typing import Any, Final
 
 from sqlalchemy import tuple_
 
+from rollbook_projections.stage.queries import rollout
+from rollbook_projections.stage.queries.experiment import experiments
 from rollbook_projections.stage.queries.promotion import pauses_of, summary
-from rollbook_projections.stage.tables.lane import LANES, TARGETS
+from rollbook_projections.stage.queries.target import is_settled, targets_of
+from rollbook_projections.stage.tables.lane import LANES
 from rollbook_projections.stage.tables.promotion import PROMOTIONS
 from rollbook_projections.view import Row, View
-
-_REPORTED: Final = frozenset({"applied", "failed", "errored"})
 
 Key = tuple[str, str]
 
@@ -34,7 +35,11 @@ def lanes(
 def lane(view: View, model: str, stage: str) -> Row | None:
     """Show one lane, or None where nobody ever asked for anything."""
     found = view.rows(LANES, LANES.c.model == model, LANES.c.stage == stage)
-    return next(iter(_shown(view, found)), None)
+    shown = next(iter(_shown(view, found)), None)
+    if shown is None:
+        return None
+    beside = experiments(view, model=model, stage=stage, state="running", limit=1)
+    return {**shown, "experiment": next(iter(beside), None)}
 
 
 def status(row: Row, targets: Iterable[Row]) -> str:
@@ -43,20 +48,14 @@ def status(row: Row, targets: Iterable[Row]) -> str:
         return "MOVING"
     if row["stable_version"] is None and row["desired_version"] is None:
         return "EMPTY"
-    settled = all(
-        target["state"] in _REPORTED and target["revision"] == row["desired_revision"]
-        for target in targets
-    )
-    return "SETTLED" if settled else "INDETERMINATE"
+    return "SETTLED" if all(map(is_settled, targets)) else "INDETERMINATE"
 
 
 def _shown(view: View, found: list[Row]) -> list[Row]:
     names = sorted({row["model"] for row in found})
     if not names:
         return []
-    targets = _grouped(
-        view.rows(TARGETS, TARGETS.c.model.in_(names), order_by=[TARGETS.c.target])
-    )
+    targets = targets_of(view, found)
     is_open = PROMOTIONS.c.model.in_(names), PROMOTIONS.c.ended_seq.is_(None)
     waiting = _grouped(
         view.rows(PROMOTIONS, *is_open, order_by=[PROMOTIONS.c.promotion])
@@ -65,13 +64,15 @@ def _shown(view: View, found: list[Row]) -> list[Row]:
         (row["model"], row["slot_promotion"]) for row in found if row["slot_promotion"]
     ]
     pauses = pauses_of(view, moving) if moving else {}
+    rollouts = rollout.rollouts_of(view, moving)
     keys = [(row["model"], row["stage"]) for row in found]
     return [
         _board(
             row,
-            targets[key],
+            targets.get(key, []),
             waiting[key],
             pause=pauses.get((row["model"], row["slot_promotion"])),
+            plan=rollouts.get((row["model"], row["slot_promotion"])),
         )
         for key, row in zip(keys, found, strict=True)
     ]
@@ -85,7 +86,12 @@ def _grouped(rows: list[Row]) -> defaultdict[Key, list[Row]]:
 
 
 def _board(
-    row: Row, targets: list[Row], waiting: list[Row], *, pause: Row | None
+    row: Row,
+    targets: list[Row],
+    waiting: list[Row],
+    *,
+    pause: Row | None,
+    plan: Row | None,
 ) -> dict[str, Any]:
     slot = _part(row, "slot_promotion", _SLOT)
     moving = [each for each in waiting if each["promotion"] == row["slot_promotion"]]
@@ -97,13 +103,16 @@ def _board(
         "token": row["token"],
         "desired": _part(row, "desired_version", _DESIRED),
         "stable": _part(row, "stable_version", _STABLE),
-        "slot": slot and {**slot, "pause": pause},
+        "slot": slot
+        and {**slot, "pause": pause, "rollout": plan and rollout.summary(plan)},
         "hold": _part(row, "hold", _HOLD),
-        "targets": [_target(each, row["desired_revision"]) for each in targets],
+        "beside": row["beside"],
+        "targets": [_own(each) for each in targets],
         "open": [summary(each) for each in waiting],
     }
 
 
+_OF_THE_LANE: Final = ("model", "stage")
 _DESIRED: Final = {
     "version": "desired_version",
     "revision": "desired_revision",
@@ -111,6 +120,11 @@ _DESIRED: Final = {
     "at": "desired_at",
     "variants": "variants",
     "weights": "weights",
+    "wave": "wave",
+    "step": "step",
+    "split_key": "split_key",
+    "drift": "drift_policy",
+    "traffic": "traffic",
 }
 _STABLE: Final = {
     "version": "stable_version",
@@ -137,9 +151,5 @@ def _part(row: Row, decisive: str, columns: dict[str, str]) -> dict[str, Any] | 
     return {name: row[column] for name, column in columns.items()}
 
 
-def _target(row: Row, revision: int) -> dict[str, Any]:
-    shown = {
-        name: value for name, value in row.items() if name not in ("model", "stage")
-    }
-    current = row["revision"] == revision and row["state"] == "applied"
-    return {**shown, "current": current}
+def _own(row: Row) -> dict[str, Any]:
+    return {name: value for name, value in row.items() if name not in _OF_THE_LANE}

@@ -2,15 +2,18 @@
 
 from typing import Any, Final
 
+from rollbook_projections.stage.queries.experiment import experiment
+from rollbook_projections.stage.queries.rollout import rollouts_of, steps_of
+from rollbook_projections.stage.queries.target import targets_of
 from rollbook_projections.stage.queries.vote import votes_of
 from rollbook_projections.stage.queries.waiver import reviews, waivers
 from rollbook_projections.stage.tables.evidence import EVIDENCE
+from rollbook_projections.stage.tables.lane import LANES
 from rollbook_projections.stage.tables.promotion import (
     ANALYSES,
     GATES,
     PAUSES,
     PROMOTIONS,
-    STEPS,
     TRIGGERS,
     UNDERWAY,
 )
@@ -50,7 +53,8 @@ def promotion(view: View, model: str, number: int) -> Row | None:
     """Show one promotion with all that belongs to it, or None.
 
     `evidence_set` holds the live evidence of its version, `evidence` the same with
-    kind and whether it attests anything: what votes may be bound to.
+    kind and whether it attests anything: what votes may be bound to. `targets` is
+    empty unless the lane's document is this promotion's.
     """
     key = (model, number)
     row = _one(view, PROMOTIONS, key)
@@ -67,6 +71,8 @@ def promotion(view: View, model: str, number: int) -> Row | None:
         "waivers": waivers(view, model=model, promotion=number)[::-1],
         "reviews": reviews(view, model=model, promotion=number),
         **_progress(view, key, is_paused=row["state"] == "PAUSED"),
+        "targets": _targets(view, row),
+        "experiment": experiment(view, *key),
         **_rollback(view, key),
     }
 
@@ -103,16 +109,24 @@ def _progress(view: View, key: Key, *, is_paused: bool) -> dict[str, Any]:
     if underway is not None:
         underway = _own(underway)
         underway |= {name: underway[name] or [] for name in ("warnings", "accepted")}
-    where = STEPS.c.model == key[0], STEPS.c.promotion == key[1]
-    steps = view.rows(STEPS, *where, order_by=[STEPS.c.wave, STEPS.c.step])
     return {
         "underway": underway,
         "pause": pauses_of(view, [key])[key] if is_paused else None,
-        "steps": [
-            {**_own(each), "stragglers": each["stragglers"] or []} for each in steps
-        ],
+        "rollout": rollouts_of(view, [key]).get(key),
+        "steps": steps_of(view, [key]).get(key, []),
         "analyses": _analyses(view, key),
     }
+
+
+def _targets(view: View, row: Row) -> list[Row]:
+    lane = (row["model"], row["stage"])
+    found = view.rows(
+        LANES,
+        LANES.c.model == row["model"],
+        LANES.c.stage == row["stage"],
+        LANES.c.desired_promotion == row["promotion"],
+    )
+    return targets_of(view, found).get(lane, [])
 
 
 def _analyses(view: View, key: Key) -> list[Row]:

@@ -1,4 +1,4 @@
-"""What is kept of lanes, their targets and their past?"""
+"""What is kept of lanes and of their past?"""
 
 from typing import Final
 
@@ -19,6 +19,12 @@ LANES: Final = temporal(
         text("desired_at"),
         json("variants"),
         json("weights"),
+        integer("wave"),
+        integer("step"),
+        text("split_key"),
+        text("drift_policy"),
+        text("beside"),
+        text("traffic"),
         integer("stable_version"),
         text("stable_digest"),
         integer("stable_promotion"),
@@ -31,25 +37,6 @@ LANES: Final = temporal(
         text("hold_since"),
         text("hold_until"),
         integer("hold_promotion"),
-    ],
-)
-
-TARGETS: Final = temporal(
-    "targets",
-    METADATA,
-    keys=[text("model"), text("stage"), text("target")],
-    columns=[
-        text("agent"),
-        text("state"),
-        integer("revision"),
-        integer("token"),
-        integer("promotion"),
-        json("observed"),
-        text("reason_code"),
-        text("log_uri"),
-        integer("report_seq"),
-        text("reported_at"),
-        text("recorded_at"),
     ],
 )
 

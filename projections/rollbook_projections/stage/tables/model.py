@@ -15,6 +15,7 @@ MODELS: Final = temporal(
         text("tier"),
         text("description"),
         json("labels"),
+        flag("side_effect_free"),
         text("registered_at"),
         text("registered_by"),
         integer("registered_seq"),

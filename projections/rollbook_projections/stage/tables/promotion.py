@@ -64,7 +64,8 @@ GATES: Final = temporal(
     ],
 )
 
-# How far a change has come that was dispatched, and until when it may go on.
+# How far a change has come that was dispatched, and until when it may go on: `wave`
+# and `step` name the row of `steps` that is under way.
 UNDERWAY: Final = temporal(
     "underway",
     METADATA,
@@ -75,6 +76,8 @@ UNDERWAY: Final = temporal(
         text("end_by"),
         text("wake_at"),
         text("bake_until"),
+        integer("wave"),
+        integer("step"),
         json("warnings"),
         json("accepted"),
     ],
@@ -92,20 +95,8 @@ PAUSES: Final = temporal(
         text("paused_at"),
         text("wake_at"),
         json("inputs"),
+        text("role"),
         text("returns_to"),
-    ],
-)
-
-STEPS: Final = temporal(
-    "steps",
-    METADATA,
-    keys=[text("model"), integer("promotion"), integer("wave"), integer("step")],
-    columns=[
-        integer("weight"),
-        json("targets"),
-        text("started_at"),
-        text("completed_at"),
-        json("stragglers"),
     ],
 )
 

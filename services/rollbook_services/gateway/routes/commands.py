@@ -21,6 +21,12 @@ from rollbook.commands.bundle import CancelBundle, RequestBundle, RollBackBundle
 from rollbook.commands.calendar import DeclareFreeze, LiftFreeze
 from rollbook.commands.command import Command
 from rollbook.commands.evidence import RecordEvidence, RevokeEvidence
+from rollbook.commands.fleet import (
+    DrainAgent,
+    EnrolAgent,
+    RevokeAgent,
+    UndrainAgent,
+)
 from rollbook.commands.lane import PlaceHold, ReleaseHold
 from rollbook.commands.model import RegisterModel
 from rollbook.commands.policy import (
@@ -39,6 +45,7 @@ from rollbook.commands.promotion import (
     RequestRollback,
     ResumePromotion,
 )
+from rollbook.commands.target import AcceptDrift
 from rollbook.commands.version import (
     AmendVersion,
     DeprecateVersion,
@@ -62,6 +69,7 @@ _LANE: Final = f"{MODEL}/lanes/{{stage}}"
 _PROMOTION: Final = f"{MODEL}/promotions/{{promotion}}"
 _POLICY: Final = "/policies/{policy}"
 _BUNDLE: Final = "/bundles/{bundle}"
+_AGENT: Final = "/agents/{agent}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +99,7 @@ ROWS: Final[Sequence[Row]] = (
     Row(f"{_LANE}/holds", PlaceHold, _LANE),
     Row(f"{_LANE}/hold-releases", ReleaseHold, _LANE),
     Row(f"{_LANE}/rollbacks", RequestRollback, _PROMOTION),
+    Row(f"{_LANE}/drift-acceptances", AcceptDrift, _LANE),
     Row(f"{MODEL}/promotions", RequestPromotion, _PROMOTION),
     Row(f"{_PROMOTION}/approvals", Approve, _PROMOTION),
     Row(f"{_PROMOTION}/rejections", Reject, _PROMOTION),
@@ -114,6 +123,10 @@ ROWS: Final[Sequence[Row]] = (
     Row("/bundles", RequestBundle, _BUNDLE),
     Row(f"{_BUNDLE}/cancellations", CancelBundle, _BUNDLE),
     Row(f"{_BUNDLE}/rollbacks", RollBackBundle, _BUNDLE),
+    Row("/agents", EnrolAgent, _AGENT),
+    Row(f"{_AGENT}/revocations", RevokeAgent, _AGENT),
+    Row(f"{_AGENT}/drains", DrainAgent, _AGENT),
+    Row(f"{_AGENT}/undrains", UndrainAgent, _AGENT),
     Row("/access/links", LinkIdentity, "/access/people"),
     Row("/access/tokens", IssueToken, "/access/tokens"),
     Row("/access/tokens/{token}/revocations", RevokeToken, "/access/tokens"),
