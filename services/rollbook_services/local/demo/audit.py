@@ -48,11 +48,13 @@ def status(scene: Scene) -> None:
         ],
     )
     scene.narrator.claim(
-        "what the record calls live is what both agents really serve, byte for byte",
+        "what the record calls live is what all five agents really serve, byte for "
+        "byte",
         all(
-            scene.served_digest(lane["stage"])
+            scene.served_digest(lane["stage"], each["target"])
             == scene.artifact(lane["stable"]["version"])["digest"]
             for lane in board
+            for each in lane["targets"]
         ),
         board,
     )
@@ -120,13 +122,13 @@ def lineage(scene: Scene) -> None:
     )
     bad = scene.data.tidied_train
     radius = carol.transport.get("/v1/blast-radius", ref=bad.name)["data"]
-    lanes = sorted({edge["to"] for edge in radius["lanes"]})
+    live = sorted({edge["to"] for edge in radius["lanes"] if edge["live"]})
     tell.claim(
-        f"of {bad.name} came {MODEL}@3 alone; it was live in {len(lanes)} lanes and is "
-        "live in none any more",
-        [node["id"] for node in radius["versions"]] == [f"version:{MODEL}@3"]
-        and lanes == [f"lane:{MODEL}#production", f"lane:{MODEL}#staging"]
-        and not any(edge["live"] for edge in radius["lanes"]),
+        f"of {bad.name} came {MODEL}@3 and {MODEL}@5; of all lanes only staging still "
+        "runs one of them",
+        {node["id"] for node in radius["versions"]}
+        == {f"version:{MODEL}@3", f"version:{MODEL}@5"}
+        and live == [f"lane:{MODEL}#staging"],
         radius,
     )
 

@@ -1,4 +1,4 @@
-"""What runs beside the demo: `rollbook up` and two agents, as real processes."""
+"""What runs beside the demo: `rollbook up`, agents, prediction servers."""
 
 import json
 import os
@@ -50,38 +50,50 @@ class Installation:
 def installation(data: Path, log: Path) -> Iterator[Installation]:
     """Run `rollbook up` on a data directory until the context ends."""
     arguments = ["up", "--data", str(data)]
-    with _process(arguments, log, ready=READY) as process:
+    with _process([*rollbook_script(), *arguments], log, ready=READY) as process:
         yield Installation(data, process)
 
 
 @contextmanager
-def agent(data: Path, stage: str, root: Path, log: Path) -> Iterator[None]:
-    """Run the agent of a stage's target `default`, which switches a link in `root`."""
-    arguments = ["agent", "run", "--data", str(data), "--stage", stage]
-    arguments += ["--target", "default", "--driver", "symlink", "--root", str(root)]
-    with _process(arguments, log, ready="agent"):
+def agent(
+    stage: str,
+    root: Path,
+    log: Path,
+    *,
+    credentials: Path,
+    target: str = "default",
+    config: Path | None = None,
+) -> Iterator[None]:
+    """Run the agent of a target, which switches a link in `root`."""
+    arguments = ["agent", "run", "--credentials", str(credentials)]
+    arguments += ["--stage", stage, "--target", target, "--root", str(root)]
+    arguments += ["--config", str(config)] if config else ["--driver", "symlink"]
+    with _process([*rollbook_script(), *arguments], log, ready="agent"):
         yield
 
 
 @contextmanager
+def scorer(home: Path, log: Path) -> Iterator[str]:
+    """Run a prediction server over what an agent keeps in `home`; yield its address."""
+    module = "rollbook_services.local.demo.scorer"
+    command = [sys.executable, "-m", module, "--home", str(home)]
+    with _process(command, log, ready="scorer on"):
+        yield log.read_text().split("scorer on ")[-1].strip()
+
+
+@contextmanager
 def _process(
-    arguments: Sequence[str], log: Path, *, ready: str
+    command: Sequence[str], log: Path, *, ready: str
 ) -> Iterator[subprocess.Popen[str]]:
     process = subprocess.Popen(
-        [
-            sys.executable,
-            tied.__file__,
-            str(os.getpid()),
-            *rollbook_script(),
-            *arguments,
-        ],
+        [sys.executable, tied.__file__, str(os.getpid()), *command],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
         start_new_session=True,  # Ctrl-C is for the demo, which stops them in order.
     )
-    is_ready, what = threading.Event(), f"rollbook {arguments[0]}"
+    is_ready, what = threading.Event(), f"`{Path(command[0]).name} {command[1]}`"
     assert process.stdout is not None
     reader = threading.Thread(
         target=_keep, args=(process.stdout, log, ready, is_ready), daemon=True

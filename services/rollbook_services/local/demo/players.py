@@ -108,8 +108,9 @@ class Player:
         return found
 
 
-def operator(credentials: Mapping[str, Any]) -> Player:
-    """Return whoever started the installation."""
+def operator(credentials: Mapping[str, Any], tokens: Path) -> Player:
+    """Return whoever started the installation, whose token is kept as others' are."""
+    _keep(tokens / "operator.token", credentials["token"])
     transport = Transport(credentials["url"], token=credentials["token"])
     return Player("operator", "", transport)
 

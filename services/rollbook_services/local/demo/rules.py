@@ -32,13 +32,13 @@ def write(scene: Scene) -> Path:
 
 def refuse_what_can_never_pass(scene: Scene) -> None:
     """Propose a policy that asks for more people than there are."""
-    document = _document()
-    gates = document["spec"]["stages"][1]["gates"]
+    rules = document()
+    gates = rules["spec"]["stages"][1]["gates"]
     sign_off = next(gate for gate in gates if gate["id"] == "sign-off")
     sign_off["slots"] = [{"role": "risk-officer", "count": 3}]
     refused = refusal_of(
         lambda: scene.dora.send(
-            "/policies", {"document": document, "reason": "three pairs of eyes"}
+            "/policies", {"document": rules, "reason": "three pairs of eyes"}
         )
     )
     scene.narrator.claim(
@@ -130,11 +130,12 @@ def ask_why(scene: Scene) -> int:
     return promotion
 
 
-def _document() -> dict[str, Any]:
+def document() -> dict[str, Any]:
+    """Return the rules as they are proposed."""
     written = text.parse(POLICY.read_text())
     assert isinstance(written, text.Written), written
-    document: dict[str, Any] = written.document
-    return document
+    rules: dict[str, Any] = written.document
+    return rules
 
 
 def _run(scene: Scene, who: Player, *arguments: str) -> Told:

@@ -4,12 +4,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from rollbook.artifact import digest_of
 from rollbook_services.local.demo.digits import Data, Trained, read_scan
 from rollbook_services.local.demo.narrator import Narrator
 from rollbook_services.local.demo.players import MODEL, Player
+
+DEFAULT: Final = "default"
+EDGE: Final = "edge"
+TARGETS: Final = ("eu-1", "eu-2", "us-1")
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +25,8 @@ class Scene:
     data: Data
     trained: Mapping[int, Trained]
     """By the version number they will get."""
+    operator: Player
+    """Runs the installation."""
     ci: Player
     alice: Player
     bob: Player
@@ -52,13 +58,14 @@ class Scene:
             "media_type": "application/x-joblib",
         }
 
-    def served(self, stage: str) -> Path:
-        """Return the link that a stage's agent switches."""
-        return self.folder / "served" / stage / "default" / MODEL / "current"
+    def served(self, stage: str, target: str = DEFAULT) -> Path:
+        """Return the link that a target's agent switches."""
+        root = stage if target == DEFAULT else target
+        return self.folder / "served" / root / "default" / MODEL / "current"
 
-    def served_digest(self, stage: str) -> str:
-        """Hash what a stage serves now, byte by byte."""
-        digest, _ = digest_of(self.served(stage).resolve())
+    def served_digest(self, stage: str, target: str = DEFAULT) -> str:
+        """Hash what a target serves now, byte by byte."""
+        digest, _ = digest_of(self.served(stage, target).resolve())
         return str(digest)
 
     def answer(self, image: Any) -> int:

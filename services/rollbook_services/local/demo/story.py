@@ -16,6 +16,7 @@ from rollbook_services.local.demo import (
     digits,
     emergency,
     failure,
+    fleet,
     release,
     rules,
 )
@@ -32,7 +33,7 @@ def tell(data: Path | None, *, keep_running: bool) -> None:
     folder = free_folder(data)
     narrator = Narrator(sys.stdout)
     narrator.act(
-        "Four models are trained on scans of digits that came with scikit-learn"
+        "Five models are trained on scans of digits that came with scikit-learn"
     )
     (folder / "demo").mkdir(mode=0o700, parents=True)
     trained, prepared = _train(folder / "demo", narrator)
@@ -44,6 +45,7 @@ def tell(data: Path | None, *, keep_running: bool) -> None:
         narrator.say("Two agents run as processes of their own, with nothing to serve.")
         _life(scene)
         _rules(scene)
+        running.enter_context(_fleet(scene))
         _audit(scene)
         before = audit.everything(scene)
     _restart(scene, folder, before, keep_running=keep_running)
@@ -71,6 +73,7 @@ def _train(
         2: digits.train_better(prepared, artifacts / "2"),
         3: digits.train_deceptive(prepared, artifacts / "3"),
         4: digits.train_careful(prepared, artifacts / "4"),
+        5: digits.train_careless(prepared, artifacts / "5"),
     }
     for number, each in trained.items():
         narrator.say(
@@ -92,7 +95,8 @@ def _people(
     trained: dict[int, digits.Trained],
     prepared: digits.Data,
 ) -> Scene:
-    boss, tokens = operator(up.credentials), folder / "tokens"
+    tokens = folder / "tokens"
+    boss = operator(up.credentials, tokens)
 
     def hire(name: str, *roles: str, is_service: bool = False) -> Player:
         return engage(boss, name, roles, tokens=tokens, is_service=is_service)
@@ -102,6 +106,7 @@ def _people(
         folder=folder,
         data=prepared,
         trained=trained,
+        operator=boss,
         ci=hire("ci-bot", "publisher", is_service=True),
         alice=hire("alice", "publisher", "reviewer", "release-manager"),
         bob=hire("bob", "reviewer"),
@@ -168,6 +173,23 @@ def _rules(scene: Scene) -> None:
     emergency.look_back(scene, waiver)
 
 
+@contextmanager
+def _fleet(scene: Scene) -> Iterator[None]:
+    act = scene.narrator.act
+    act("Three places near the customers get it too, step by step")
+    fleet.add_the_stage(scene)
+    fleet.enrol(scene)
+    with fleet.places(scene) as edge:
+        fleet.goes_out(scene, edge)
+        act("The next version is careless, and comes back by itself")
+        release.register(scene, 5)
+        release.evaluate(scene, 5)
+        release.to_staging(scene, 5)
+        fleet.comes_back(scene, edge)
+        fleet.nobody_waited(scene, edge)
+        yield
+
+
 def _audit(scene: Scene) -> None:
     scene.narrator.act(
         "Carol audits: what runs, what was live when, why, and made of what"
@@ -215,7 +237,8 @@ def _agents(data: Path) -> Iterator[None]:
         for stage in STAGES:
             root = data / "demo" / "served" / stage
             log = data / "demo" / f"agent-{stage}.log"
-            running.enter_context(agent(data, stage, root, log))
+            credentials = data / "credentials.json"
+            running.enter_context(agent(stage, root, log, credentials=credentials))
         yield
 
 
