@@ -20,7 +20,7 @@ from rollbook_services.logs import set_up
 from tests.benchmarks.measure import Line, table
 from tests.benchmarks.run import Run
 
-NAMES: Final = ("rules", "gates", "registrar", "visibility", "http", "replay")
+NAMES: Final = ("rules", "gates", "registrar", "visibility", "agents", "http", "replay")
 RESULTS: Final = Path(__file__).parent / "results"
 ENGINES: Final = ("SQLite", "PostgreSQL")
 FEW: Final = 20_000

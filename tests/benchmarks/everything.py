@@ -18,7 +18,8 @@ from tests.benchmarks.run import ORIGIN
 
 async def serve(question: Answer) -> None:
     """Run everything until SIGTERM."""
-    settings = Settings(server=Server(data=Path(question["folder"]), origin=ORIGIN))
+    data, places = Path(question["folder"]), tuple(question["places"])
+    settings = Settings(server=Server(data=data, origin=ORIGIN, places=places))
     stopping = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopping.set)
     async with up.running(settings):

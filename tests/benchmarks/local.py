@@ -1,7 +1,7 @@
 """How is a whole local installation run in a process of its own, and entered?"""
 
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,9 +21,13 @@ class Local:
 
 
 @asynccontextmanager
-async def local(folder: Path) -> AsyncIterator[Local]:
-    """Run everything over an empty ledger until the end of the block."""
-    async with child.serving("everything", folder=folder) as peak:
+async def local(folder: Path, places: Sequence[str] = ()) -> AsyncIterator[Local]:
+    """Run everything over an empty ledger until the end of the block.
+
+    `places` are targets, as `stage/target`, whose agents may enter.
+    """
+    question = {"folder": folder, "places": places}
+    async with child.serving("everything", **question) as peak:
         given = _credentials(folder)
         yield Local(folder, given["url"], given["nats_url"], given["token"], peak)
 

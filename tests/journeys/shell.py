@@ -44,7 +44,9 @@ def running(folder: Path) -> Iterator[Path]:
         stack.enter_context(installation(folder / "data", folder / "up.log"))
         for stage in ("staging", "production"):
             log = folder / f"{stage}.log"
-            stack.enter_context(agent(folder / "data", stage, folder / stage, log))
+            credentials = folder / "data" / "credentials.json"
+            serving = agent(stage, folder / stage, log, credentials=credentials)
+            stack.enter_context(serving)
         yield folder / "data"
 
 

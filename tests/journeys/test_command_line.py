@@ -186,7 +186,7 @@ def test_events_are_listed_shown_and_exported_to_the_byte(rollbook: Rollbook) ->
     assert register(rollbook, "told").code == 0
     listed = rollbook("events", "list", "--model", "told", "--json").json()
     assert [row["type"] for row in listed["data"]] == [
-        "io.rollbook.model.registered.v1",
+        "io.rollbook.model.registered.v2",
         "io.rollbook.version.registered.v1",
     ]
     seq = listed["data"][-1]["seq"]

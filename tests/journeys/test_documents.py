@@ -14,6 +14,8 @@ from typing import Any, Final
 import click
 import pytest
 
+from rollbook.agent.config import read as read_config
+from rollbook.agent.drivers import known
 from rollbook.problems import CODES
 from rollbook_services.cli.main import rollbook
 from tests.support import command_page, problem_page
@@ -29,7 +31,7 @@ DOCUMENTS: Final = [
     ROOT / "events" / "README.md",
 ]
 # What stays up, and the word that says that it is ready.
-READY: Final = {"up": "Ready in", "agent": "agent staging"}
+READY: Final = {"./rollbook up": "Ready in", "./rollbook agent run": "agent staging"}
 # Tests of their own run these: test_demo.py, test_wrapper.py.
 ELSEWHERE: Final = ("./rollbook demo", "./rollbook test")
 LIMIT_SECONDS: Final = 90
@@ -78,8 +80,10 @@ def test_readme_does_what_it_says_from_top_to_bottom(
     with ExitStack() as running:
         for line in others:
             words = shlex.split(line)
-            if words[0] == "./rollbook" and words[1] in READY:
-                running.enter_context(staying_up(words, folder, environment))
+            ready = next((READY[each] for each in READY if line.startswith(each)), None)
+            if ready is not None:
+                up = staying_up(words, folder, environment, ready=ready)
+                running.enter_context(up)
                 continue
             ended = subprocess.run(
                 line, shell=True, cwd=folder, env=environment,
@@ -90,7 +94,7 @@ def test_readme_does_what_it_says_from_top_to_bottom(
 
 @contextmanager
 def staying_up(
-    words: list[str], folder: Path, environment: dict[str, str]
+    words: list[str], folder: Path, environment: dict[str, str], *, ready: str
 ) -> Iterator[None]:
     """Start what stays up, wait until it is ready, stop it at the end."""
     process = subprocess.Popen(
@@ -102,7 +106,7 @@ def staying_up(
         told = []
         for line in process.stdout:
             told.append(line)
-            if READY[words[1]] in line:
+            if ready in line:
                 break
         else:
             raise AssertionError(f"{words} ended: {''.join(told)}")
@@ -153,6 +157,30 @@ def test_every_command_that_is_named_exists(document: Path) -> None:
                 break
             command = command.get_command(click.Context(command), name)
             assert command is not None, f"{document.name}: rollbook {words}"
+
+
+@pytest.mark.parametrize("document", [README, ROOT / "docs" / "agents.md"])
+def test_the_driver_that_is_shown_is_the_one_that_is_tested(document: Path) -> None:
+    example = (ROOT / "docs" / "examples" / "custom_driver.py").read_text()
+    assert f"```python\n{example}```" in document.read_text()
+    lines = [line for line in example.split("@driver\n")[1].splitlines() if line]
+    assert len(lines) <= 20
+
+
+def test_every_agent_configuration_that_is_shown_can_be_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = (ROOT / "docs" / "agents.md").read_text()
+    shown = re.findall(r"^```toml\n(.*?)^```", text, re.S | re.M)
+    own = [each for each in shown if "[driver]" in each]
+    assert len(own) > 5
+    monkeypatch.setenv("ROLLBOOK_WEBHOOK_SECRET", f"whsec_{'A' * 32}")
+    file = tmp_path / "agent.toml"
+    for block in own:
+        file.write_text(block)
+        flags = {"stage": "production", "target": "eu-1", "root": tmp_path}
+        config = read_config(file, flags)
+        assert config.driver_name in known()
 
 
 def test_every_command_is_described() -> None:

@@ -17,7 +17,7 @@ from typing import Any, Final
 
 from nats.aio.client import Client
 
-from rollbook.agent.driver import DriverOptions
+from rollbook.agent.config import Config
 from rollbook.agent.settings import Settings as AgentSettings
 from rollbook.agent.settings import load
 from rollbook.catalogue.access import Place
@@ -112,12 +112,8 @@ class System:
 
     def agent_settings(self, stage: str) -> AgentSettings:
         root = self.folder / "served" / stage
-        return load(
-            self.data / "credentials.json",
-            stage=stage,
-            target="default",
-            options=DriverOptions(root=root),
-        )
+        config = Config(stage=StageName(stage), root=root)
+        return load(self.data / "credentials.json", config)
 
     async def another_agent(self, stage: str, target: str) -> AgentSettings:
         """Enrol the agent of a place that only a policy of one's own knows."""
@@ -132,8 +128,10 @@ class System:
         file.touch(mode=0o600)
         held = {**self.credentials(), "agents": {f"{stage}/{target}": identity}}
         file.write_text(json.dumps(held))
-        options = DriverOptions(root=self.folder / "served" / stage)
-        return load(file, stage=stage, target=target, options=options)
+        root = self.folder / "served" / stage
+        return load(
+            file, Config(stage=StageName(stage), target=TargetName(target), root=root)
+        )
 
     def agent(self, stage: str) -> AbstractAsyncContextManager[object]:
         """Run the agent of a stage in this process."""
@@ -182,21 +180,27 @@ class Processes:
             "ROLLBOOK_NATS__SEEDS": str(self.site.seeds),
             "ROLLBOOK_NATS__REPLICAS": str(nats.replicas),
             "ROLLBOOK_SERVER__ORIGIN": server.origin,
+            "ROLLBOOK_SERVER__PLACES": json.dumps(server.places),
             **({"ROLLBOOK_NATS__CA": str(nats.ca)} if nats.ca else {}),
             **self.environment,
         }
         where = ["--data", str(data or server.data)]
         return self._child(name or role, ["serve", "--role", role, *where], environment)
 
-    def agent(self, stage: str) -> Child:
-        """Describe the process of a stage's agent."""
+    def agent(self, stage: str, target: str = "default") -> Child:
+        """Describe the process of a target's agent."""
         credentials = self.site.settings.server.data / "credentials.json"
         arguments = [
-            *("agent", "run", "--stage", stage),
-            *("--root", str(self.folder / "served" / stage)),
+            *("agent", "run", "--stage", stage, "--target", target),
+            *("--root", str(self.served(stage, target))),
             *("--credentials", str(credentials)),
         ]
-        return self._child(f"agent-{stage}", arguments, self.environment)
+        return self._child(f"agent-{stage}-{target}", arguments, self.environment)
+
+    def served(self, stage: str, target: str = "default") -> Path:
+        """Return where a target's agent keeps what it serves."""
+        served = self.folder / "served"
+        return served / (stage if target == "default" else f"{stage}.{target}")
 
     def _child(
         self, name: str, arguments: Sequence[str], environment: dict[str, str]
@@ -207,9 +211,14 @@ class Processes:
 
 
 @asynccontextmanager
-async def processes(folder: Path) -> AsyncIterator[tuple[NatsServer, Processes]]:
-    """Run an embedded server here, and what is started each in its own process."""
-    async with _embedded(folder) as (server, site):
+async def processes(
+    folder: Path, named: Sequence[str] = ()
+) -> AsyncIterator[tuple[NatsServer, Processes]]:
+    """Run an embedded server here, and what is started each in its own process.
+
+    `named` are places, as `stage/target`, that only a policy of one's own knows.
+    """
+    async with _embedded(folder, named) as (server, site):
         with ended(Processes(site, folder)) as found:
             yield server, found
 
@@ -249,21 +258,23 @@ async def opened(folder: Path, site: main.Site) -> AsyncIterator[System]:
 
 
 @asynccontextmanager
-async def _embedded(folder: Path) -> AsyncIterator[tuple[NatsServer, main.Site]]:
+async def _embedded(
+    folder: Path, named: Sequence[str] = ()
+) -> AsyncIterator[tuple[NatsServer, main.Site]]:
     data = folder / "data"
     data.mkdir(mode=0o700, parents=True)
-    async with nats_server(data, clients=clients()) as server:
+    async with nats_server(data, clients=clients(named)) as server:
         settings = Settings(
-            server=Server(data=data, origin=ORIGIN),
+            server=Server(data=data, origin=ORIGIN, places=tuple(named)),
             nats=Nats(url=server.url, seeds=data / "nats"),
         )
         yield server, main.Site(settings, server.url, data / "nats")
 
 
-def clients() -> list[User]:
+def clients(named: Sequence[str] = ()) -> list[User]:
     """List everybody who may connect, beside the platform's own."""
     served = [
         agent(agent_name(stage, target), stage=stage, target=target)
-        for stage, target in (*places(), OF_A_POLICY)
+        for stage, target in (*places(named), OF_A_POLICY)
     ]
     return [*served, *map(pipeline, WRITERS)]
