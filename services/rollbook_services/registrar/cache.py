@@ -14,8 +14,11 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
+import structlog
+
 from rollbook.codec import Link, parse, read
 from rollbook.envelope import Envelope
+from rollbook.errors import UnreadableEvent
 from rollbook.event import Event
 from rollbook.ledger.protocol import Ledger, Message
 from rollbook.ledger.whole import read_until
@@ -37,6 +40,8 @@ from rollbook_services.registrar.snapshots import Snapshots
 from rollbook_services.registrar.state import Answered
 from rollbook_services.registrar.surroundings import Access
 
+log = structlog.stdlib.get_logger(__name__)
+
 MOST: Final = 10_000  # aggregates in memory
 LONG_TAIL: Final = 100  # events folded in one load before a snapshot pays
 SMALL: Final = (ACCESS, POLICIES, CALENDAR, BUNDLES, FLEET)
@@ -54,13 +59,18 @@ class Cache:
         self._folded: OrderedDict[Aggregate, Folded] = OrderedDict()
         self._small: dict[Aggregate, Folded] = {}
         self._own: set[int] = set()
+        self._stopped: dict[Aggregate, UnreadableEvent] = {}
+        """Small aggregates in which a newer release wrote what we cannot read."""
 
     async def load(self, aggregate: Aggregate) -> Folded:
         """Return an aggregate as far as it is known here, without asking the ledger.
 
         From memory, else from its snapshot, else as if nothing had happened: what is
-        missing shows at the guard, or in `refresh` before a refusal.
+        missing shows at the guard, or in `refresh` before a refusal. Raises
+        UnreadableEvent for a small aggregate that this release cannot follow.
         """
+        if aggregate in self._stopped:
+            raise self._stopped[aggregate]
         known = self._small.get(aggregate)
         if known is not None:
             return known
@@ -161,11 +171,27 @@ class Cache:
             known = self._small.get(aggregate) or self._folded.get(aggregate)
             if known is None or message.sequence <= known.sequence:
                 continue
-            folded = take(known, message, self._chain)
-            if folded.link == known.link:
-                # Foreign, or we missed what came before: the ledger knows.
-                folded = await self._read_on(known, until=message.sequence)
-            await self._remember(folded)
+            try:
+                await self._take(known, message)
+            except UnreadableEvent as error:
+                self._stop(aggregate, error)
+
+    async def _take(self, known: Folded, message: Message) -> None:
+        folded = take(known, message, self._chain)
+        if folded.link == known.link:
+            # Foreign, or we missed what came before: the ledger knows.
+            folded = await self._read_on(known, until=message.sequence)
+        await self._remember(folded)
+
+    def _stop(self, aggregate: Aggregate, error: UnreadableEvent) -> None:
+        """Decide nothing more on what cannot be read; hear all others as before.
+
+        A model is read anew by whoever asks about it, and found unreadable then.
+        """
+        log.error("aggregate_not_followed", aggregate=aggregate, error=str(error))
+        if aggregate in SMALL:
+            self._stopped[aggregate] = error
+        self._folded.pop(aggregate, None)
 
     async def close(self) -> None:
         """Leave every aggregate to the snapshots."""
