@@ -29,6 +29,12 @@ TAKEN_BACK: Final[dict[str, Any]] = {
     "strategy": {"all_at_once": {"analysis": [ERRORS]}},
     "rollback": {"when": ["failed"]},
 }
+# As which target a thief with eu-1's token runs, and with whose NATS user.
+STOLEN: Final = {
+    "token": ("eu-2", "eu-2"),
+    "identity": ("eu-2", "eu-1"),
+    "name": ("eu-1", "eu-2"),
+}
 STAGES: Final[dict[str, dict[str, Any]]] = {
     "bytes": {"targets": TARGETS, **TAKEN_BACK},
     "web": {"targets": ["eu-1"]},
@@ -36,8 +42,7 @@ STAGES: Final[dict[str, dict[str, Any]]] = {
     "hangs": {"targets": ["eu-1"]},
     "crashes": {"targets": ["eu-1"], "rollback": {"when": ["errored"]}},
     "lies": {"targets": ["eu-1"], **TAKEN_BACK},
-    "thief-token": {"targets": ["eu-1", "eu-2"]},
-    "thief-identity": {"targets": ["eu-1", "eu-2"]},
+    **{f"thief-{stolen}": {"targets": ["eu-1", "eu-2"]} for stolen in STOLEN},
     "clock": {"targets": ["eu-1", "eu-2"]},
 }
 PLACES: Final = [
@@ -124,7 +129,7 @@ async def test_a_download_that_breaks_off_is_taken_up_or_reported(site: Fleet) -
             page = Page(whole, cut_after=len(whole) // 2, has_ranges=number == 2)
             web.pages[f"/{number}.bin"] = page
             await site.publish(stage, file, uri=f"{web.url}/{number}.bin")
-        await site.start(stage, "eu-1")
+        await site.start(stage, "eu-1", said=QUICK.replace("tries = 2", "tries = 5"))
         await site.live(stage, 1, stage)
         await site.live(stage, 2, stage)
         assert (site.served(stage, "eu-1", stage) or b"").startswith(b"web 2")
@@ -236,25 +241,21 @@ async def test_a_driver_that_lies_about_success_is_not_believed(site: Fleet) -> 
     assert runs(site, stage) == site.digests[stage, 1]
 
 
-@pytest.mark.parametrize("stolen", ["token", "identity"])
+@pytest.mark.parametrize("stolen", STOLEN)
 async def test_anothers_credential_opens_nothing(site: Fleet, stolen: str) -> None:
-    stage = f"thief-{stolen}"
+    stage, (target, whose_user) = f"thief-{stolen}", STOLEN[stolen]
     await site.model(stage)
     await site.start(stage, "eu-1")
     number = await site.request(stage, 1, stage)
     await site.until_told(TargetApplied, of=stage)
     held = json.loads(site.credentials.read_text())
     agents = held["agents"]
-    own, others = f"{stage}/eu-1", f"{stage}/eu-2"
-    agents[others] = (
-        {**agents[others], "token": agents[own]["token"]}
-        if stolen == "token"
-        else agents[own]
-    )
+    token = agents[f"{stage}/eu-1"]["token"]
+    agents[f"{stage}/{target}"] = {**agents[f"{stage}/{whose_user}"], "token": token}
     file = site.folder / f"{stage}.json"
     file.touch(mode=0o600)
     file.write_text(json.dumps(held))
-    thief = site.agent(stage, "eu-2", name=f"{stage}.thief", credentials=file)
+    thief = site.agent(stage, target, name=f"{stage}.thief", credentials=file)
     thief.start()
     await thief.ready("no lease, still serving what runs")
     assert "[forbidden]" in thief.told()
@@ -264,7 +265,7 @@ async def test_anothers_credential_opens_nothing(site: Fleet, stolen: str) -> No
     assert not [*site.root(f"{stage}.thief").glob("default")]
     applied = await site.told(TargetApplied, of=stage)
     assert [(each.report.target, each.report.agent) for each in applied] == [
-        (target, f"agent-{stage}-{target}") for target in ("eu-1", "eu-2")
+        (name, f"agent-{stage}-{name}") for name in ("eu-1", "eu-2")
     ]
 
 

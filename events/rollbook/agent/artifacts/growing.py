@@ -30,7 +30,7 @@ class Growing:
         for piece in pieces:
             if self.size_bytes + len(piece) > self._limit_bytes:
                 raise Different(f"more than the {self._limit_bytes} bytes that are due")
-            self._file.write(piece)
+            self._write(piece)
             self._count(piece)
 
     def begin_again(self) -> None:
@@ -42,6 +42,12 @@ class Growing:
     def digest(self) -> bytes:
         """Return the SHA-256 of what is there."""
         return self._hash.digest()
+
+    def _write(self, piece: bytes) -> None:
+        """Write all of it: on a disk that is nearly full a write may be a short one."""
+        left = memoryview(piece)
+        while left:
+            left = left[self._file.write(left) :]
 
     def _count(self, piece: bytes) -> None:
         self._hash.update(piece)
