@@ -81,6 +81,9 @@ class FilesDriver:
             [file] = fetched.iterdir()
             home.joinpath("serving").mkdir(parents=True, exist_ok=True)
             shutil.copyfile(file, home / "serving" / _name(share.variant.digest))
+        if self._word() == "slow":
+            self.hung.set()
+            await self.release.wait()
         yield Progress("fetched", plan.target.model)
         await self._misbehave(home)
         if self._word() != "lie":

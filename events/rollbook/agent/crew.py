@@ -26,11 +26,12 @@ class Crew:
         self._tasks, self._make = tasks, make
         self._promised, self._outside = promised, outside
         self._workers: dict[str, Worker] = {}
+        self._is_over = False
 
     def wake(self, home: str | None = None) -> None:
         """Let one model be looked at; None: all of them, and what they run."""
-        if self._outside.is_stopping():
-            return
+        if self._is_over:
+            return  # a wake that was under way when it all ended
         for each in self._promised.homes if home is None else [home]:
             worker = self._workers.get(each)
             if worker is None:
@@ -45,7 +46,8 @@ class Crew:
             self.wake(home)
 
     def stop(self) -> None:
-        """Let each worker finish its step, and end."""
+        """Let each worker finish its step, and make no other."""
+        self._is_over = True
         for worker in self._workers.values():
             worker.wake()
 

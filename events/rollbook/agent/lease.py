@@ -24,6 +24,8 @@ from rollbook.ledger.edge import Edge
 LIVES: Final = 3
 """A lease ends after so many renewals that did not come."""
 ANOTHER_SESSION: Final = "another_session"
+AWAY_TOO: Final = frozenset({"unavailable", "projection-behind", "internal-error"})
+"""The conductor is there, but not what it needs."""
 LOOK_AGAIN_SECONDS: Final = 1.0
 FIRST_PAUSE_SECONDS: Final = 1.0
 LONGEST_PAUSE_SECONDS: Final = 60.0
@@ -133,9 +135,7 @@ class LeaseKeeper:
             self.miss(error)
             return []
         if isinstance(answer, Problem):
-            is_other = answer.reason == ANOTHER_SESSION
-            standing = Standing.STANDBY if is_other else Standing.REFUSED
-            self._stand(standing, f"{answer.message} [{answer.code}]")
+            self._stand(_meaning(answer), f"{answer.message} [{answer.code}]")
             return []
         if self.standing is Standing.STANDBY:
             self._taken_over()
@@ -205,6 +205,12 @@ class LeaseKeeper:
                 return self._renew_seconds / LIVES * spread
             case Standing.REFUSED:
                 return min(failed, LONGEST_PAUSE_SECONDS) * spread
+
+
+def _meaning(answer: Problem) -> Standing:
+    if answer.reason == ANOTHER_SESSION:
+        return Standing.STANDBY
+    return Standing.AWAY if answer.code in AWAY_TOO else Standing.REFUSED
 
 
 def _read(answer: bytes) -> Lease | Problem:

@@ -122,8 +122,7 @@ class Reporter:
                     async with asyncio.timeout(TIDY_SECONDS):
                         await self._queued.wait()
                         continue
-                # Nobody is in a hurry now; a crash before only sends some once more.
-                self._state.write_notes()
+                self._write_notes()
                 await self._queued.wait()
 
     async def send_all(self, edge: Edge) -> None:
@@ -131,7 +130,12 @@ class Reporter:
         async with asyncio.TaskGroup() as tasks:
             for model in self._waiting():
                 tasks.create_task(self._send(edge, model))
-        self._state.write_notes()
+        self._write_notes()
+
+    def _write_notes(self) -> None:
+        """Forget what was answered; where that is lost, it is sent once more."""
+        with contextlib.suppress(OSError):
+            self._state.write_notes()
 
     def _waiting(self) -> set[str]:
         return {_model(each) for each in self._state.remembered.reports}

@@ -15,7 +15,7 @@ from typing import Final
 
 from pydantic import ValidationError
 
-from rollbook.agent import drivers, telling
+from rollbook.agent import drivers, health, telling
 from rollbook.agent.apply import NOTHING, Applier, Fetch
 from rollbook.agent.artifacts.store import Store
 from rollbook.agent.config import Config
@@ -113,8 +113,6 @@ class Agent:
         listen = self._settings.config.listen
         if listen is None:
             return contextlib.nullcontext()
-        from rollbook.agent import health  # noqa: PLC0415 - 2 MiB that few agents need
-
         return health.answering(listen, self._now, self._outside.metrics)
 
     async def _follow(self, link: Edge) -> None:
@@ -126,16 +124,19 @@ class Agent:
                 outside=self._outside,
                 make=lambda home: self._worker(home, link, at_once),
             )
-            await link.hear_wakes(
-                config.stage, config.target, partial(self._heard, crew)
-            )
             going_on = [
                 tasks.create_task(self._reporter.send_for_ever(link)),
-                tasks.create_task(self._lease.keep(link, crew.wake)),
                 tasks.create_task(crew.resync_for_ever(config.resync)),
             ]
-            await self._stop.wait()
-            crew.stop()
+            try:
+                await link.hear_wakes(
+                    config.stage, config.target, partial(self._heard, crew)
+                )
+                # Only now: what the lease does not list yet, a wake will tell.
+                going_on += [tasks.create_task(self._lease.keep(link, crew.wake))]
+                await self._stop.wait()
+            finally:
+                crew.stop()
             for task in going_on:
                 task.cancel()
         with contextlib.suppress(TimeoutError):

@@ -1,96 +1,80 @@
-"""How do an agent's numbers look to Prometheus?"""
+"""How do an agent's numbers look to Prometheus?
 
-from collections.abc import Iterable, Iterator, Sequence
+The text format 0.0.4: a line that says what kind a number is, then the numbers.
+"""
 
-from prometheus_client import CollectorRegistry, generate_latest
-from prometheus_client.core import (
-    CounterMetricFamily,
-    GaugeMetricFamily,
-    HistogramMetricFamily,
-)
-from prometheus_client.registry import Collector
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Final
 
 from rollbook.agent.metrics import APPLIED, BOUNDS_SECONDS, Metrics
 from rollbook.agent.standing import Now
 
-Family = CounterMetricFamily | GaugeMetricFamily | HistogramMetricFamily
+PREFIX: Final = "rollbook_agent_"
+_ESCAPED: Final = str.maketrans({"\\": r"\\", '"': r"\"", "\n": r"\n"})
+
+Labels = Mapping[str, str]
+Sample = tuple[Labels, float]
+NO_LABELS: Final[Labels] = {}
 
 
 def text(metrics: Metrics, now: Now) -> bytes:
     """Write the text that Prometheus reads."""
-    registry = CollectorRegistry()
-    registry.register(_Families((*_standing(now), *_happened(metrics))))
-    return generate_latest(registry)
+    lines = [*_standing(now), *_happened(metrics), *_histogram(metrics)]
+    return "".join(f"{line}\n" for line in lines).encode()
 
 
-class _Families(Collector):
-    def __init__(self, families: Sequence[Family]) -> None:
-        self._families = families
-
-    def collect(self) -> Iterable[Family]:
-        return self._families
-
-
-def _standing(now: Now) -> Iterator[Family]:
-    yield GaugeMetricFamily(
-        "rollbook_agent_connected",
-        "Whether NATS is there.",
-        value=float(now.is_connected),
-    )
+def _standing(now: Now) -> Iterator[str]:
+    connected = [(NO_LABELS, float(now.is_connected))]
+    yield from _family("connected", "gauge", "Whether NATS is there.", connected)
     if now.lease_age_seconds is not None:
-        yield GaugeMetricFamily(
-            "rollbook_agent_lease_age_seconds",
-            "How long ago the lease was granted.",
-            value=now.lease_age_seconds,
-        )
-    yield GaugeMetricFamily(
-        "rollbook_agent_reports_queued",
-        "Reports that nobody has answered yet.",
-        value=now.reports_queued,
-    )
-    desired, applied = (
-        GaugeMetricFamily(
-            f"rollbook_agent_{what}_revision",
-            f"The newest revision that is {what}.",
-            labels=("model", "lane"),
-        )
-        for what in ("desired", "applied")
-    )
-    for each in now.models:
-        desired.add_metric((each.model, each.lane), each.desired_revision)
-        applied.add_metric((each.model, each.lane), each.applied_revision)
-    yield desired
-    yield applied
+        age = [(NO_LABELS, now.lease_age_seconds)]
+        what = "How long ago the lease was granted."
+        yield from _family("lease_age_seconds", "gauge", what, age)
+    what = "Reports that nobody has answered yet."
+    queued = [(NO_LABELS, float(now.reports_queued))]
+    yield from _family("reports_queued", "gauge", what, queued)
+    places = [{"model": each.model, "lane": each.lane} for each in now.models]
+    desired = [float(each.desired_revision) for each in now.models]
+    applied = [float(each.applied_revision) for each in now.models]
+    for word, revisions in (("desired", desired), ("applied", applied)):
+        what = f"The newest revision that is {word}."
+        samples = zip(places, revisions, strict=True)
+        yield from _family(f"{word}_revision", "gauge", what, samples)
 
 
-def _happened(metrics: Metrics) -> Iterator[Family]:
-    applies = CounterMetricFamily(
-        "rollbook_agent_applies",
-        "Applies since the start, by what they came to.",
-        labels=("outcome",),
-    )
-    for outcome in sorted({APPLIED, *metrics.applies}):
-        applies.add_metric((outcome,), metrics.applies[outcome])
-    yield applies
-    refused = CounterMetricFamily(
-        "rollbook_agent_refused_documents",
-        "Documents that may not be acted on.",
-        labels=("reason",),
-    )
-    for reason in sorted(metrics.refused):
-        refused.add_metric((reason,), metrics.refused[reason])
-    yield refused
-    yield _histogram(metrics)
+def _happened(metrics: Metrics) -> Iterator[str]:
+    outcomes = sorted({APPLIED, *metrics.applies})
+    applies = [({"outcome": each}, metrics.applies[each]) for each in outcomes]
+    what = "Applies since the start, by what they came to."
+    yield from _family("applies_total", "counter", what, applies)
+    refused = [({"reason": each}, n) for each, n in sorted(metrics.refused.items())]
+    what = "Documents that may not be acted on."
+    yield from _family("refused_documents_total", "counter", what, refused)
 
 
-def _histogram(metrics: Metrics) -> Family:
-    buckets, total = [], 0
-    for bound, count in zip((*BOUNDS_SECONDS, None), metrics.seconds, strict=True):
+def _histogram(metrics: Metrics) -> Iterator[str]:
+    name, total = "apply_seconds", 0
+    yield from _family(name, "histogram", "How long an apply takes.", ())
+    bounds = (*map(str, BOUNDS_SECONDS), "+Inf")
+    for bound, count in zip(bounds, metrics.seconds, strict=True):
         total += count
-        buckets.append(("+Inf" if bound is None else f"{float(bound)}", total))
-    return HistogramMetricFamily(
-        "rollbook_agent_apply_seconds",
-        "How long an apply takes.",
-        buckets=buckets,
-        sum_value=metrics.seconds_in_all,
+        yield _line(f"{name}_bucket", {"le": bound}, total)
+    yield _line(f"{name}_sum", NO_LABELS, metrics.seconds_in_all)
+    yield _line(f"{name}_count", NO_LABELS, total)
+
+
+def _family(
+    name: str, kind: str, what: str, samples: Iterable[Sample]
+) -> Iterator[str]:
+    yield f"# HELP {PREFIX}{name} {what}"
+    yield f"# TYPE {PREFIX}{name} {kind}"
+    for labels, value in samples:
+        yield _line(name, labels, value)
+
+
+def _line(name: str, labels: Labels, value: float) -> str:
+    named = ",".join(
+        f'{label}="{said.translate(_ESCAPED)}"' for label, said in labels.items()
     )
+    braced = f"{{{named}}}" if named else ""
+    return f"{PREFIX}{name}{braced} {float(value)!r}"

@@ -103,13 +103,20 @@ class StateFile:
         return self._remembered
 
     def remember(self, remembered: Remembered) -> None:
-        """Write the file to the disk itself; a crash leaves the old or the new one."""
+        """Write the file to the disk itself; a crash leaves the old or the new one.
+
+        Raises OSError, and then nothing has changed.
+        """
         draft = self._path.with_name(f"{self._path.name}.{secrets.token_hex(4)}")
-        with draft.open("w") as file:
-            file.write(remembered.model_dump_json())
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(self._path)
+        try:
+            with draft.open("w") as file:
+                file.write(remembered.model_dump_json())
+                file.flush()
+                os.fsync(file.fileno())
+            draft.replace(self._path)
+        except OSError:
+            draft.unlink(missing_ok=True)  # a full disk is not filled further
+            raise
         sync_folder(self._path.parent)
         self._remembered, self._is_noted = remembered, False
 

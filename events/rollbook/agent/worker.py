@@ -49,7 +49,7 @@ class Worker:
         self._looks = 0
         """How often in a row less was there than had been promised."""
         self._away = 0
-        """How often in a row nobody answered."""
+        """How often in a row nobody answered, or the memory could not be written."""
 
     def wake(self, *, is_resync: bool = False) -> None:
         """Look at the model; at a resync also at what runs."""
@@ -71,23 +71,33 @@ class Worker:
             is_resync, self._is_resync = self._is_resync, False
             try:
                 documents = await self._reader.read(self._edge, self._home)
-                self._away = 0
                 pause = await self._reconciler.turn(
                     documents,
                     is_resync=is_resync,
                     is_superseded=lambda: self._is_superseded(documents),
                 )
-            except Unavailable:
-                self._is_resync, self._away = is_resync, self._away + 1
-                return _doubled(FIRST_PAUSE_SECONDS, self._away, LONGEST_PAUSE_SECONDS)
+            except (Unavailable, OSError) as error:
+                self._is_resync = self._is_resync or is_resync
+                return self._pause(error)
             except Superseded:
-                self._is_resync = is_resync
+                self._is_resync = self._is_resync or is_resync
                 return 0.0
             except Interrupted:
                 return None
             if documents.late:
                 self._is_resync = self._is_resync or is_resync
+        self._away = 0
+        self._outside.is_over("unsaved", self._home)
         return self._until_there(documents, pause)
+
+    def _pause(self, error: Unavailable | OSError) -> float:
+        """Wait longer each time; a memory that cannot be written is told."""
+        self._away += 1
+        if isinstance(error, OSError):
+            self._outside.tell_once(
+                "unsaved", self._home, f"nothing is begun without memory: {error}"
+            )
+        return _doubled(FIRST_PAUSE_SECONDS, self._away, LONGEST_PAUSE_SECONDS)
 
     def _is_superseded(self, documents: Documents) -> bool:
         return any(

@@ -1,4 +1,4 @@
-"""What if NATS cannot be reached, at the start or for long?"""
+"""What if NATS cannot be reached, or the agent's own memory be written?"""
 
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -93,3 +93,19 @@ async def test_what_was_applied_while_the_line_was_cut_is_told_after(
         assert site.said() == [APPLIED[0]]
         await line.plug()
         await site.until_said(*APPLIED)
+
+
+async def test_nothing_is_begun_that_cannot_be_remembered(
+    site: EdgeSite, files: FilesDriver, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings = site.settings()
+    memory = settings.config.state_file.parent
+    await site.desire(desired_set(site.artifact(b"one")))
+    async with running(settings, files):
+        await site.until_said(*APPLIED)
+        memory.rename(memory.with_name("gone"))
+        await site.desire(desired_set(site.artifact(b"two", 2), revision=2))
+        await until_told(capsys, "unsaved")
+        assert files.tries == 1
+        memory.with_name("gone").rename(memory)
+        await site.until_said(*APPLIED, *APPLIED_2)

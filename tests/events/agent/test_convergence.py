@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from rollbook.agent import runtime
@@ -156,6 +156,8 @@ async def repeat(word: str, revision: int, history: History, *, is_twice: bool) 
             history.site.revisions[KEY] = revision
 
 
+# A life takes about a second: an eighth of the profile's examples.
+@settings(max_examples=max(8, settings().max_examples // 8))
 @given(plan=st.lists(steps, max_size=14))
 @example([("desire", 3, True), ("desire", 4, True), ("haunt", 0, True)])
 @example(

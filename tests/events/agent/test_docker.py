@@ -1,28 +1,14 @@
 """Does exactly one container serve, whatever happens in between?"""
 
 import asyncio
-import json
-import multiprocessing
-import signal
-from collections.abc import Mapping
+import sys
 from contextlib import aclosing
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from rollbook.agent.artifacts.store import Store
-from rollbook.agent.driver import (
-    AgentContext,
-    Capability,
-    Fault,
-    Health,
-    Interrupted,
-    Observed,
-    Setup,
-)
-from rollbook.agent.drivers.docker import DockerDriver
-from rollbook.catalogue.lane import Variant
+from rollbook.agent.driver import Capability, Fault, Health, Interrupted, Observed
 from tests.events.agent.driver_contract import (
     PLACE,
     DriverContract,
@@ -33,9 +19,6 @@ from tests.events.agent.driver_contract import (
     wants,
 )
 from tests.support.docker_site import IMAGE, Site
-
-_forking = multiprocessing.get_context("forkserver")
-_forking.set_forkserver_preload([__name__, "rollbook.agent.drivers.docker"])
 
 
 @pytest.fixture
@@ -61,53 +44,18 @@ class TestDocker(DriverContract):
     """The promises of every driver."""
 
 
-def be_an_agent(options: Mapping[str, object], variant: str, root: str) -> None:
-    """Apply a version in a process of its own."""
-
-    async def run() -> None:
-        driver = DockerDriver(Setup("production", "main", Path(root), options))
-        wanted = wants(Variant.model_validate_json(variant), revision=2)
-        store = Store(Path(root) / "cache")
-        context = AgentContext(is_stopping=lambda: False, fetch=store.bring)
-        plan = await planned(driver, wanted)
-        async for _ in driver.apply(plan, context):
-            pass
-
-    asyncio.run(run())
-
-
-async def is_killed_after(commands: int, site: Site, variant: Variant) -> bool:
-    """Kill an agent that applies when docker has done so many commands for it."""
-    with site.state() as state:
-        state["kill_at"] = state["calls"] + commands
-    agent = _forking.Process(
-        target=be_an_agent,
-        args=(site.options(), variant.model_dump_json(), str(site.folder)),
-    )
-    agent.start()
-    await asyncio.to_thread(agent.join)
-    return agent.exitcode == -signal.SIGKILL
-
-
 async def test_a_kill_after_any_command_leaves_one_container_in_the_end(
-    world: World, site: Site
+    tmp_path: Path,
 ) -> None:
-    one, two = await site.publish(b"one", 1), await site.publish(b"two", 2)
-    await apply(world, site.driver(), wants(one))
-    with site.state() as state:
-        before = json.dumps(state)
-    survived = []
-    for commands in range(1, 20):
-        with site.state() as state:
-            state.update(json.loads(before))
-        if not await is_killed_after(commands, site, two):
-            break
-        assert await site.served(PLACE), "callers found nobody"
-        await apply(world, site.driver(), wants(two, revision=2))
-        assert await site.served(PLACE) == {two.digest: 100}
-        assert [*site.containers().values()] == ["running"]
-        survived.append(commands)
-    assert len(survived) > 10
+    """In a process of its own: a fork of this one would share its loop."""
+    killing = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "tests.events.agent.killed_docker", str(tmp_path)),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    said, errors = await killing.communicate()
+    assert killing.returncode == 0, errors.decode()
+    assert int(said) > 10
 
 
 async def test_callers_always_find_somebody(world: World, site: Site) -> None:

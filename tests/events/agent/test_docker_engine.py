@@ -21,6 +21,7 @@ from rollbook.agent.driver import (
     Unapplied,
 )
 from rollbook.agent.drivers.docker import DockerDriver
+from rollbook.agent.drivers.docker.engine import Engine
 from rollbook.catalogue.lane import Variant
 from rollbook.errors import Misconfigured
 from rollbook.names import Digest, Version
@@ -274,6 +275,25 @@ async def test_an_address_can_say_how_a_container_does(
         await applied(site, late, wants(two, revision=2))
     assert why.value.fault is Fault.HEALTH_FAILED
     assert await site.served(PLACE) == {one.digest: 100}
+
+
+async def test_an_address_counts_beside_the_images_own_check(
+    site: Site, server: tuple[int, list[str]]
+) -> None:
+    port, says = server
+    driver = site.driver(health_url=f"http://127.0.0.1:{port}/")
+    await applied(site, driver, wants(await site.publish(b"one", 1)))
+    assert await driver.health(PLACE) is Health.GOOD
+    says[:] = ["500 No"]
+    assert await driver.health(PLACE) is Health.BAD
+
+
+async def test_a_container_that_is_gone_meanwhile_is_left_out(site: Site) -> None:
+    await applied(site, site.driver(), wants(await site.publish(b"one", 1)))
+    engine = Engine(str(site.program), lambda: False)
+    [name] = site.containers()
+    assert [each.name for each in await engine.look("nobody", name)] == [name]
+    assert await engine.look("nobody") == []
 
 
 async def test_health_is_what_the_images_check_says(site: Site) -> None:

@@ -9,7 +9,7 @@ import orjson
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from rollbook.agent import health
+from rollbook.agent import health, scraped
 from rollbook.agent.config import Address
 from rollbook.agent.metrics import Metrics
 from rollbook.agent.standing import Now
@@ -122,9 +122,24 @@ async def test_the_numbers_are_read_by_prometheus() -> None:
     assert found["rollbook_agent_applies_total", "no_capacity"] == 1
     assert found["rollbook_agent_refused_documents_total", "old_revision"] == 3
     assert found["rollbook_agent_apply_seconds_bucket", "0.05"] == 1
-    assert found["rollbook_agent_apply_seconds_bucket", "600.0"] == 2
+    assert found["rollbook_agent_apply_seconds_bucket", "600"] == 2
     assert found["rollbook_agent_apply_seconds_bucket", "+Inf"] == 3
     assert found["rollbook_agent_apply_seconds_sum"] == pytest.approx(900.23)
+
+
+def test_a_label_may_hold_anything() -> None:
+    odd = 'a "quoted"\nline \\ end'
+    counted = Metrics()
+    counted.refused[odd] += 1
+    found = numbers(scraped.text(counted, NOW).decode())
+    assert found["rollbook_agent_refused_documents_total", odd] == 1
+
+
+def test_large_numbers_keep_every_digit() -> None:
+    counted = Metrics()
+    counted.applies["applied"] = 2**53 - 1
+    found = numbers(scraped.text(counted, NOW).decode())
+    assert found["rollbook_agent_applies_total", "applied"] == 2**53 - 1
 
 
 async def test_a_running_agent_tells_of_each_model(
@@ -150,8 +165,8 @@ async def test_a_running_agent_tells_of_each_model(
             "reason_code": "load_failed",
         }
     ]
-    assert found["rollbook_agent_desired_revision", STAGE, MODEL] == 2
-    assert found["rollbook_agent_applied_revision", STAGE, MODEL] == 1
+    assert found["rollbook_agent_desired_revision", MODEL, STAGE] == 2
+    assert found["rollbook_agent_applied_revision", MODEL, STAGE] == 1
     assert found["rollbook_agent_applies_total", "load_failed"] == 1
 
 

@@ -169,7 +169,9 @@ async def test_names_and_addresses_follow_their_templates(site: Site) -> None:
     one = await site.publish(b"one", 1)
     hexadecimal = one.digest.partition(":")[2]
     site.published[f"pvc://models/fraud/{hexadecimal}"] = one.digest
-    driver = site.driver(name="{stage}-{name}", storage_uri="pvc://models/{name}/{hex}")
+    driver = site.driver(
+        service="{stage}-{name}", storage_uri="pvc://models/{name}/{hex}"
+    )
     await applied(site, driver, wants(one))
     assert site.cluster.knative.serves("production-fraud") == {
         f"pvc://models/fraud/{hexadecimal}": 100
@@ -211,7 +213,7 @@ async def test_what_kserve_cannot_share_is_refused(site: Site) -> None:
 async def test_a_name_that_kubernetes_refuses_is_refused_at_once(site: Site) -> None:
     wanted = wants(await site.publish(b"one", 1))
     with pytest.raises(Unapplied, match="set name"):
-        site.driver(name="9{model}").plan(wanted, Observed())
+        site.driver(service="9{model}").plan(wanted, Observed())
 
 
 async def test_a_cluster_that_is_away_may_come_back(site: Site) -> None:

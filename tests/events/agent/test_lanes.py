@@ -3,9 +3,10 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from rollbook.catalogue.lane import DesiredSet, Traffic, Variant
+from rollbook.catalogue.lane import DesiredSet, DriftPolicy, Traffic, Variant
 from rollbook.names import Digest
-from tests.support.agents import STAGE, EdgeSite, desired_set, running
+from tests.events.agent.test_desired import NEWER, newer
+from tests.support.agents import STAGE, EdgeSite, desired_set, running, until
 from tests.support.files_driver import FilesDriver
 
 BESIDE = "experiments"
@@ -94,6 +95,59 @@ async def test_what_fails_beside_leaves_the_own_lane_alone(
     assert files.served[-1] == {hotfix.digest: 100}
 
 
+async def test_what_failed_beside_is_taken_away_again(
+    site: EdgeSite, files: FilesDriver
+) -> None:
+    stable, other = site.artifact(b"one"), site.artifact(b"two", 2)
+    await site.desire(desired_set(stable))
+    async with agent(site, files):
+        await site.until_said(*begun(1))
+        files.behave("bad")
+        await site.desire(beside(other, 10))
+        failed = ("unapplied", 1, "health_failed")
+        await site.until_said(("acknowledged", 1, None), failed, stage=BESIDE)
+        await until(lambda: len(files.served) == 3)
+    assert files.served[1:] == [
+        {stable.digest: 90, other.digest: 10},
+        {stable.digest: 100},
+    ]
+
+
+async def test_a_lane_beside_that_nobody_can_read_is_no_drift_after_a_restart(
+    site: EdgeSite, files: FilesDriver
+) -> None:
+    stable, other = site.artifact(b"one"), site.artifact(b"two", 2)
+    await site.desire(desired_set(stable, drift=DriftPolicy.CORRECT))
+    key = await site.desire(beside(other, 10))
+    async with agent(site, files):
+        await site.until_said(*begun(1), stage=BESIDE)
+    await site.put(key, newer(beside(other, 20, revision=2), NEWER["strategy"]))
+    before = len(files.served)
+    async with running(site.settings(resync=0.05), files):
+        await site.until_leased()
+        await site.desire(desired_set(stable), model="acme/other")
+        await until(lambda: files.looks["acme/other"] > 4)
+    assert files.served[before:] == [{stable.digest: 100}]  # of the other model
+    own = [each for each in site.reports(STAGE) if each.model != "acme/other"]
+    assert [str(each.state) for each in own] == ["acknowledged", "applied"]
+
+
+async def test_the_newest_document_wins_between_two_steps(
+    site: EdgeSite, files: FilesDriver
+) -> None:
+    slow, newest = site.artifact(b"one"), site.artifact(b"two", 2)
+    files.behave("slow")
+    await site.desire(desired_set(slow))
+    async with agent(site, files):
+        await files.hung.wait()
+        await site.desire(desired_set(newest, revision=2))
+        await heard(site)
+        files.release.set()
+        await site.until(lambda: ("applied", 2, None) in site.said())
+    assert newest.digest in served(files)
+    assert slow.digest not in served(files)
+
+
 async def test_a_hotfix_goes_on_where_a_challenger_is_in_its_way(
     site: EdgeSite, files: FilesDriver
 ) -> None:
@@ -127,6 +181,26 @@ async def test_the_lane_beside_waits_for_the_own_one(
     first, last = files.served[0], files.served[-1]
     assert first == {stable.digest: 100}
     assert last == {stable.digest: 90, other.digest: 10}
+
+
+async def test_a_lane_beside_that_nobody_can_read_keeps_its_share(
+    site: EdgeSite, files: FilesDriver
+) -> None:
+    stable, other = site.artifact(b"one"), site.artifact(b"two", 2)
+    await site.desire(desired_set(stable))
+    key = await site.desire(beside(other, 10))
+    async with running(site.settings(resync=0.1), files):
+        await site.until_said(*begun(1), stage=BESIDE)
+        await site.put(key, newer(beside(other, 20, revision=2), NEWER["strategy"]))
+        unreadable = ("unapplied", 2, "unreadable_document")
+        await site.until_said(*begun(1), unreadable, stage=BESIDE)
+        hotfix = site.artifact(b"three", 3)
+        await site.desire(desired_set(hotfix, revision=2))
+        await site.until_said(*begun(1), *begun(2), stage=STAGE)
+        assert files.served[-1] == {hotfix.digest: 90, other.digest: 10}
+        await site.desire(beside(other, 20, revision=3))
+        await site.until_said(*begun(1), unreadable, *begun(3), stage=BESIDE)
+    assert files.served[-1] == {hotfix.digest: 80, other.digest: 20}
 
 
 async def test_weights_that_make_no_sense_change_nothing(
@@ -175,6 +249,14 @@ def beside(
         traffic=traffic,
         share=share,
     )
+
+
+async def heard(site: EdgeSite) -> None:
+    """Wait until the agent has heard a wake: another model's comes behind it."""
+    event = desired_set(site.artifact(b"other"))
+    await site.desire(event, model="acme/other")
+    other = "acme/other"
+    await site.until(lambda: other in {each.model for each in site.reports()})
 
 
 def served(files: FilesDriver) -> list[Digest]:

@@ -249,6 +249,13 @@ async def test_a_no_takes_it_away_at_once(tmp_path: Path, no: Problem) -> None:
     assert not keeper.may_begin()
 
 
+async def test_a_conductor_that_cannot_keep_it_now_is_away(tmp_path: Path) -> None:
+    keeper = _keeper(tmp_path, Clock())
+    await _ask(keeper, Lease())
+    await _ask(keeper, Problem(code="unavailable", reason="away", message="Later."))
+    assert (keeper.standing, keeper.may_begin()) == (Standing.AWAY, True)
+
+
 @pytest.mark.parametrize("answer", [b"", b"nonsense", b"[]", b'{"keys": {"a": -1}}'])
 async def test_an_answer_nobody_can_read_is_none(tmp_path: Path, answer: bytes) -> None:
     keeper = _keeper(tmp_path, Clock())

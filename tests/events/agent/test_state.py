@@ -1,6 +1,7 @@
 """Does an agent remember what it must, and nothing half?"""
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -9,16 +10,19 @@ import pytest
 from rollbook.agent import reports
 from rollbook.agent.config import Config
 from rollbook.agent.desired import Heading
+from rollbook.agent.outside import Outside
 from rollbook.agent.settings import Settings, load
 from rollbook.agent.state import (
     LONGEST_QUEUE,
     KeyState,
     Outcome,
     Remembered,
+    StateFile,
     opened,
 )
 from rollbook.agent.state import load as load_state
-from rollbook.commands.target import ReportedState
+from rollbook.agent.transitions import Transitions
+from rollbook.commands.target import ReportedState, ReportTarget
 from rollbook.commands.wire import Request
 from rollbook.errors import Misconfigured
 from rollbook.names import PromotionId, StageName, TargetName, Version
@@ -34,6 +38,7 @@ STATE = KeyState(
     applied_revision=2,
     served={sha256_of(b"one"): Version(1)},
 )
+CLOCK = Outside(is_stopping=lambda: False, now=lambda: AT)
 HEADING = Heading("key", PLACE, PLACE.stage, 3, 2, PromotionId(3))
 
 
@@ -129,6 +134,31 @@ def test_the_memory_of_the_release_before_is_read(tmp_path: Path) -> None:
         assert known.mark == STATE.mark
         assert known.outcome is Outcome.APPLIED
         assert state.remembered.reports == (report(7),)
+
+
+def test_reports_are_counted_over_all_lanes_of_a_model(tmp_path: Path) -> None:
+    side = replace(HEADING, key="key.side", lane=StageName("experiments"))
+    with opened(tmp_path / "state.json") as state:
+        moving = Transitions("agent", state, CLOCK, lambda: None)
+        for heading in (HEADING, side, HEADING):
+            moving.move(ReportedState.ACKNOWLEDGED, heading, {})
+        begin = int(AT.timestamp() * 1000)
+        assert numbers(state) == [begin, begin + 1, begin + 2]
+
+
+def test_after_another_process_the_count_goes_on_behind_its_own(tmp_path: Path) -> None:
+    with opened(tmp_path / "state.json") as state:
+        state.remember(state.remembered.with_key("key", STATE, report=report(7)))
+        moving = Transitions("agent", state, CLOCK, lambda: None)
+        moving.move(ReportedState.ACKNOWLEDGED, HEADING, {})
+        moving.count_from_now()
+        moving.move(ReportedState.APPLIED, HEADING, {})
+        assert numbers(state) == [7, 8, int(AT.timestamp() * 1000)]
+
+
+def numbers(state: StateFile) -> list[int]:
+    found = [each.command for each in state.remembered.reports]
+    return [each.report.seq for each in found if isinstance(each, ReportTarget)]
 
 
 def test_the_oldest_reports_give_way() -> None:

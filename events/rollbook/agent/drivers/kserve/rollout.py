@@ -47,7 +47,7 @@ class KserveOptions(BaseModel):
 
     namespace: PlaceTemplate | None = None
     """None: that of the pod's account, or of the kubeconfig's context."""
-    name: PlaceTemplate = "{model}"
+    service: PlaceTemplate = "{model}"
     """Of the InferenceService; lower case, with `-` for a slash and for `_`."""
     storage_uri: VersionTemplate = "{uri}"
     """Where KServe finds a version's artifact."""
@@ -82,7 +82,7 @@ class KserveDriver:
         goal, name = self._goal(wanted), self._name(wanted.target)
         if not _NAME.fullmatch(name):
             raise Unapplied(
-                Fault.UNSUPPORTED, f"{name} is no InferenceService's name: set name"
+                Fault.UNSUPPORTED, f"{name} is no InferenceService's name: set service"
             )
         if observed.equals(wanted):
             return Plan(wanted, observed)
@@ -136,7 +136,7 @@ class KserveDriver:
         )
 
     def _name(self, target: Target) -> str:
-        name = for_place(self._options.name, target, joiner=JOINER)
+        name = for_place(self._options.service, target, joiner=JOINER)
         return name.lower().replace("_", "-")
 
     def _namespace(self, target: Target) -> str:
