@@ -162,8 +162,7 @@ class Fleet:
     async def live(self, model: str, version: int, stage: str) -> PromotionId:
         """Bring a version into a stage where nothing is in the way."""
         number = await self.request(model, version, stage)
-        row = await self.until(model, number, *ENDED)
-        assert row["state"] == "SUCCEEDED", row
+        await self.until(model, number, "SUCCEEDED")
         return number
 
     async def until(self, model: str, number: int, *states: str) -> Row:
@@ -173,10 +172,11 @@ class Fleet:
         async def look() -> bool:
             nonlocal row
             row = await database.read(lambda each: promotion(View(each), model, number))
-            return row is not None and row["state"] in states
+            return row is not None and row["state"] in (*states, *ENDED)
 
         await until(look, lambda: f"{model}:{number} is {row}, not {states}")
         assert row is not None
+        assert row["state"] in states, f"{model}:{number} is {row}"
         return row
 
     async def until_agent(self, name: str, state: str) -> None:

@@ -34,7 +34,8 @@ def test_the_demo_ends_well_and_leaves_a_directory_that_can_be_served(
     data = tmp_path / "rollbook-demo"
     with installation(data, tmp_path / "up.log"):
         status = rollbook("status", "--data", str(data), "-o", "name", at=tmp_path)
-        assert status.stdout.split() == ["digits#production", "digits#staging"]
+        lanes = ["digits#edge", "digits#production", "digits#staging"]
+        assert status.stdout.split() == lanes
         history = rollbook("history", "digits", "--data", str(data), at=tmp_path)
         assert history.stdout.count("digits@3") == 2, history.stderr
 

@@ -16,6 +16,8 @@ import pytest
 
 from rollbook.agent.config import read as read_config
 from rollbook.agent.drivers import known
+from rollbook.agent.drivers.kserve.rollout import KserveOptions
+from rollbook.agent.runtime import driver_of
 from rollbook.problems import CODES
 from rollbook_services.cli.main import rollbook
 from tests.support import command_page, problem_page
@@ -181,6 +183,11 @@ def test_every_agent_configuration_that_is_shown_can_be_read(
         flags = {"stage": "production", "target": "eu-1", "root": tmp_path}
         config = read_config(file, flags)
         assert config.driver_name in known()
+        if config.driver_name == "kserve":  # to make one takes a cluster
+            options = KserveOptions.model_validate(dict(config.driver_options))
+            assert options.namespace == "models"
+        else:
+            assert driver_of(config).name == config.driver_name
 
 
 def test_every_command_is_described() -> None:
@@ -201,7 +208,7 @@ def test_every_problem_is_described() -> None:
 def test_every_invariant_names_tests_that_exist() -> None:
     table = ARCHITECTURE.read_text().partition("| invariant | test |")[2]
     rows = [line for line in table.splitlines() if line.startswith("| ")]
-    assert len(rows) == 9
+    assert len(rows) == 10
     for row in rows:
         named = re.findall(r"`([^`]+)`", row)
         assert named, row
