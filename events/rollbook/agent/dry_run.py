@@ -17,11 +17,9 @@ from rollbook.agent.runtime import driver_of, fetching
 from rollbook.agent.settings import Settings
 from rollbook.agent.state import StateFile
 from rollbook.agent.worker import LOOK_AGAIN_SECONDS, MIRROR_LAG_SECONDS
+from rollbook.commands.desired import ONLY_LOOKS
 from rollbook.errors import Unavailable
 from rollbook.ledger.edge import Edge, edge
-
-LOOKING = "-"
-"""Names no process: who asks so only looks, and takes no lease."""
 
 
 async def show(settings: Settings) -> list[str]:
@@ -34,7 +32,7 @@ async def show(settings: Settings) -> list[str]:
     promised = Promised(f"{config.stage}.{config.target}.")
     promised.known(memory.remembered.keys)
     lease = LeaseKeeper(
-        config, LOOKING, promised=promised, outside=outside, taken_over=lambda: None
+        config, ONLY_LOOKS, promised=promised, outside=outside, taken_over=lambda: None
     )
     driver = driver_of(config)
     applier = Applier(driver, fetching(config, outside), outside, seconds=1.0)

@@ -1,12 +1,15 @@
 """How do desired documents, hints and leases look between two processes?"""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from rollbook import subjects
 from rollbook.names import Count, Line, ModelName, StageName, TargetName
+
+# A session that asks for the keys and holds no lease, as a dry run does.
+ONLY_LOOKS: Final = "-"
 
 
 class _Wire(BaseModel):
@@ -36,8 +39,8 @@ class LeaseRequest(_Wire):
 
     stage: StageName
     target: TargetName
-    session: Line = "-"
-    """One process of the agent, from its start to its end."""
+    session: Line = ONLY_LOOKS
+    """Whose lease it is: one agent with one memory, also after its restart."""
 
 
 class Lease(_Wire):

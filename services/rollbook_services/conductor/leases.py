@@ -17,7 +17,7 @@ from sqlalchemy import Connection
 
 from rollbook import tokens
 from rollbook.commands import desired
-from rollbook.commands.desired import LeaseRequest
+from rollbook.commands.desired import ONLY_LOOKS, LeaseRequest
 from rollbook.commands.wire import Problem
 from rollbook.errors import AppendConflict, Unavailable
 from rollbook.ledger.bucket import Entry, LeaseBucket
@@ -71,20 +71,25 @@ class Leases:
         )
         if isinstance(granted, Problem):
             return granted
+        refusal = None
+        if granted.session != ONLY_LOOKS:
+            refusal = await self._hold(granted, at)
+        return refusal or desired.Lease(
+            keys=dict(granted.keys),
+            is_drained=granted.is_drained,
+            renew_seconds=self._lease_seconds / RENEWALS,
+        )
+
+    async def _hold(self, granted: Granted, at: datetime) -> Problem | None:
+        """Keep the lease, and tell who came; say why where that cannot be."""
         try:
             refusal = await self._renew(granted, at)
         except Unavailable as away:
             log.warning("lease_not_renewed", key=granted.key, error=str(away))
             return _no("unavailable", f"The lease cannot be kept now: {away}.")
-        if refusal is not None:
-            return refusal
-        if granted.is_news:
+        if refusal is None and granted.is_news:
             self._noticed()
-        return desired.Lease(
-            keys=dict(granted.keys),
-            is_drained=granted.is_drained,
-            renew_seconds=self._lease_seconds / RENEWALS,
-        )
+        return refusal
 
     async def _renew(self, granted: Granted, at: datetime) -> Problem | None:
         """Hold the lease for one more time, unless another process does."""

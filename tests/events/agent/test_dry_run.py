@@ -5,7 +5,8 @@ import sys
 
 import pytest
 
-from rollbook.agent.dry_run import LOOKING, show
+from rollbook.agent.dry_run import show
+from rollbook.commands.desired import ONLY_LOOKS
 from rollbook.errors import Unavailable
 from tests.support.agents import (
     STAGE,
@@ -33,7 +34,7 @@ async def test_the_plan_of_each_model_is_shown_and_nothing_is_done(
     assert two.digest in said
     assert site.said() == []
     assert not site.root.exists()
-    assert {each.session for each in site.leases} == {LOOKING}
+    assert {each.session for each in site.leases} == {ONLY_LOOKS}
 
 
 async def test_where_nothing_is_to_be_done_it_says_so_beside_the_agent(

@@ -11,8 +11,8 @@ from pydantic import BaseModel
 from rollbook import tokens
 from rollbook.catalogue.access import Place
 from rollbook.catalogue.fleet import AgentDrained, AgentRevoked, AgentUndrained
+from rollbook.commands.desired import ONLY_LOOKS, LeaseRequest
 from rollbook.commands.desired import Lease as Answer
-from rollbook.commands.desired import LeaseRequest
 from rollbook.commands.wire import Problem
 from rollbook.event import Event
 from rollbook.ledger.bucket import NOTHING, Entry, LeaseBucket
@@ -106,6 +106,15 @@ async def test_an_agent_is_told_its_keys_and_when_to_ask_again(desk: Desk) -> No
     held = read_lease(await desk.bucket.get(KEY))
     assert held is not None
     assert (held.session, held.at) == ("first", desk.clock.at)
+
+
+async def test_who_only_looks_holds_no_lease_and_keeps_nobody_out(desk: Desk) -> None:
+    assert isinstance(await desk.ask(ONLY_LOOKS), Answer)
+    assert await desk.session() is None
+    assert desk.noticed == []
+    assert isinstance(await desk.ask("first"), Answer)
+    assert isinstance(await desk.ask(ONLY_LOOKS), Answer)
+    assert await desk.session() == "first"
 
 
 async def test_asking_again_renews(desk: Desk) -> None:
