@@ -19,10 +19,11 @@ async def request(
     nats-py waits by `asyncio.wait_for`, which before Python 3.12 drops a cancellation
     that comes together with the answer: a loop around it would then never end.
     """
-    answer = await client.request(
-        subject, body, timeout=timeout_seconds, headers=headers
-    )
-    task = asyncio.current_task()
-    if task is not None and task.cancelling():
-        raise asyncio.CancelledError
-    return answer
+    try:
+        return await client.request(
+            subject, body, timeout=timeout_seconds, headers=headers
+        )
+    finally:
+        task = asyncio.current_task()
+        if task is not None and task.cancelling():
+            raise asyncio.CancelledError
