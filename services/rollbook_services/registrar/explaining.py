@@ -27,6 +27,7 @@ from rollbook_services.registrar import answering, seeing
 from rollbook_services.registrar.seeing import (
     bound_of,
     incumbent_of,
+    lane_of,
     parent_of,
     stage_of,
     status_of,
@@ -64,7 +65,7 @@ def explain(
         **_heading(model, found),
         "policy": context.policy.name,
         "policy_digest": stage.digest,
-        "lane": _lane(model, stage),
+        "lane": _lane(model, stage, context),
         "protected": stage.protected,
         "binding": binding(bound),
         "bound_to": bound.model_dump(mode="json"),
@@ -137,8 +138,9 @@ def _heading(model: Model, found: _Subject) -> dict[str, Any]:
     }
 
 
-def _lane(model: Model, stage: Stage) -> dict[str, Any]:
-    lane, now = model.lane(stage.name), incumbent_of(model, stage.name)
+def _lane(model: Model, stage: Stage, context: Context) -> dict[str, Any]:
+    lane = lane_of(model, stage, context)
+    now = incumbent_of(model, stage.name)
     found = lane.experiment
     return {
         "status": status_of(lane, stage),

@@ -1,7 +1,7 @@
 """What do the gates of a promotion see of a model and of what lies around it?"""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from rollbook.catalogue.approval import Bound
@@ -64,7 +64,7 @@ def facts_of(
         requester=promotion.requester,
         automatic=promotion.automatic,
         registered=_registered(model, version, stage),
-        lane=_lane_now(model.lane(promotion.stage), stage),
+        lane=_lane_now(lane_of(model, stage, context), stage),
         votes=promotion.votes,
         bound=bound,
         binding=binding(bound),
@@ -110,6 +110,13 @@ def records_of(model: Model, version: KnownVersion) -> tuple[Record, ...]:
     """Return a version's live evidence, in the order of the ledger."""
     known = (model.evidence[each].record for each in version.evidence)
     return tuple(each for each in known if each is not None)
+
+
+def lane_of(model: Model, stage: Stage, context: Context) -> Lane:
+    """Return a lane; a target that is drained by now is not waited for either."""
+    lane = model.lane(stage.name)
+    asleep = [each for each in stage.targets if (stage.name, each) in context.drained]
+    return replace(lane, drained=(*lane.drained, *asleep)) if asleep else lane
 
 
 def _lane_now(lane: Lane, stage: Stage) -> LaneNow:

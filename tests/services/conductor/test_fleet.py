@@ -17,7 +17,9 @@ from rollbook.names import AgentName
 from rollbook.subjects import FLEET
 from rollbook_projections.projector import Projector
 from rollbook_services.conductor.queries import fleet
+from rollbook_services.conductor.react.memory import Kind
 from tests.services.conductor.happening import PLACE, WHY, enrolled
+from tests.services.conductor.remembering import remembered
 from tests.support.conducting import Registrar
 
 NAME = AgentName("agent")
@@ -59,6 +61,16 @@ async def test_an_agent_is_known_by_its_last_events(
     assert {name: getattr(agent, name) for name in known} == known
     assert agent.event == ids[said_by]
     assert await view.database.read(fleet.agent, "agent") == agent
+
+
+async def test_what_waits_for_a_target_is_looked_at_when_it_is_drained(
+    view: Projector, registrar: Registrar
+) -> None:
+    await registrar.record_on(FLEET, enrolled(), RECOVERED)
+    assert not (await remembered(view, registrar)).stirs
+    [event] = await registrar.record_on(FLEET, DRAINED)
+    [stir] = (await remembered(view, registrar)).stirs
+    assert (stir.kind, stir.event, stir.stages) == (Kind.FLEET, event, (PLACE.stage,))
 
 
 async def test_each_agent_speaks_for_its_place(

@@ -43,9 +43,10 @@ def test_what_is_under_way_minds_policies_and_freezes(kind: Kind) -> None:
     assert due.id == f"{event(9)}/advance/{MODEL}:31"
 
 
-def test_what_is_under_way_does_not_mind_who_may_vote() -> None:
+@pytest.mark.parametrize("kind", [Kind.ACCESS, Kind.FLEET])
+def test_what_is_under_way_does_not_mind_voters_and_drains(kind: Kind) -> None:
     running = promotion(is_running=True)
-    assert not [*stirred([happened(Kind.ACCESS, 9)], [running])]
+    assert not [*stirred([happened(kind, 9)], [running])]
 
 
 def test_what_was_requested_later_knew_of_it() -> None:

@@ -26,6 +26,7 @@ from rollbook.catalogue.promotion import (
 from rollbook.commands.promotion import (
     AbortPromotion,
     AdvancePromotion,
+    EvaluatePromotion,
     RecordAnalysis,
     ResumePromotion,
 )
@@ -330,6 +331,20 @@ def test_drained_targets_are_told_and_not_waited_for() -> None:
         (("eu-2", "us-1", "eu-1"), 1)
     ]
     assert plan.drained == ("eu-1", "us-1")
+
+
+def test_a_straggler_keeps_the_lane_back_until_it_is_drained() -> None:
+    strategy = {"all_at_once": {"min_success": 1}}
+    stage = {"name": "prod", "targets": ["eu-1", "eu-2"], "strategy": strategy}
+    model = under(fraud(2), policy(stage))
+    model = model.given(promote(1, PROD), by=PIPELINE).dispatched(1)
+    model = apply(model, EU_1).given(promote(2, PROD), by=PIPELINE)
+    assert model.state(2) == "GATING"
+    assert "eu-2" in model.words()["lane"].detail
+    drained = frozenset({(PROD, EU_2)})
+    model = replace(model, context=replace(model.context, drained=drained))
+    look = EvaluatePromotion(model=FRAUD, promotion=PromotionId(2))
+    assert model.given(look, by=CONDUCTOR).state(2) == "READY"
 
 
 def test_the_word_of_a_drained_target_ends_no_step() -> None:

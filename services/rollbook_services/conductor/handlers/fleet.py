@@ -8,6 +8,8 @@ from rollbook.event import Data
 from rollbook_projections.projection import Handler
 from rollbook_projections.reading import spoken_of
 from rollbook_projections.rows import Row, Rows
+from rollbook_services.conductor.handlers.stir import stir
+from rollbook_services.conductor.react.memory import Kind
 
 
 def enrolled(rows: Rows, envelope: Envelope[Data]) -> None:
@@ -36,8 +38,11 @@ def revoked(rows: Rows, envelope: Envelope[Data]) -> None:
 
 
 def drained(rows: Rows, envelope: Envelope[Data]) -> None:
-    """It is told to begin nothing."""
-    rows.put("agents", {**_spoken_of(rows, envelope), "is_drained": True})
+    """It is told to begin nothing; what waited for its target may go on."""
+    agent = _spoken_of(rows, envelope)
+    rows.put("agents", {**agent, "is_drained": True})
+    name = f"{Kind.FLEET.value} {agent['stage']}"
+    stir(rows, envelope, kind=Kind.FLEET, name=name, stages=[agent["stage"]])
 
 
 def undrained(rows: Rows, envelope: Envelope[Data]) -> None:

@@ -95,6 +95,7 @@ class Kind(StrEnum):
     ACCESS = "access"
     POLICY = "policy"
     FREEZE = "freeze"
+    FLEET = "fleet"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,11 +1,14 @@
 """Which promotions may something concern that happened outside of them?"""
 
 from collections.abc import Iterable, Iterator, Sequence
+from typing import Final
 
 from rollbook.commands.promotion import AdvancePromotion, EvaluatePromotion
 from rollbook_services.conductor.react.covering import covers_model, covers_stage
 from rollbook_services.conductor.react.due import Due, named
 from rollbook_services.conductor.react.memory import Kind, Open, Stir
+
+_OF_WHAT_WAITS: Final = frozenset({Kind.ACCESS, Kind.FLEET})
 
 
 def stirred(stirs: Iterable[Stir], promotions: Sequence[Open]) -> Iterator[Due]:
@@ -33,8 +36,8 @@ def _last(newest_first: Sequence[Stir], promotion: Open) -> Stir | None:
 
 
 def _concerns(stir: Stir, promotion: Open) -> bool:
-    if stir.kind is Kind.ACCESS and promotion.is_running:
-        return False  # who may vote matters no more
+    if stir.kind in _OF_WHAT_WAITS and promotion.is_running:
+        return False  # who may vote, and what is not waited for, matters no more
     if stir.is_edge:
         is_later = stir.at > promotion.requested_at
     else:
