@@ -30,9 +30,7 @@ class Lane(GateSettings):
             names = ", ".join(lane.unreported)
             report = Change(
                 By.RELEASE_MANAGER,
-                prose(
-                    f"see that {names} reports, drain its agent, or redeploy what runs"
-                ),
+                prose(f"see that {names} reports, drain its agent, or redeploy"),
                 command=_redeploy(facts),
             )
             detail = prose(f"not known what runs on {names}")
