@@ -212,7 +212,7 @@ async def test_what_kserve_cannot_share_is_refused(site: Site) -> None:
 
 async def test_a_name_that_kubernetes_refuses_is_refused_at_once(site: Site) -> None:
     wanted = wants(await site.publish(b"one", 1))
-    with pytest.raises(Unapplied, match="set name"):
+    with pytest.raises(Unapplied, match="set service"):
         site.driver(service="9{model}").plan(wanted, Observed())
 
 
