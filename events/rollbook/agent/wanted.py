@@ -55,11 +55,6 @@ class Wanted:
         is_one = len(shares) == 1 and shares[0].weight == WHOLE
         return shares[0].variant if is_one else None
 
-    @property
-    def is_split(self) -> bool:
-        """Tell whether several versions run."""
-        return len(self.shares) > 1
-
     def digests(self) -> Mapping[Digest, int]:
         """Return the weight of each artifact, zero for one that gets copies alone."""
         found: dict[Digest, int] = {}

@@ -1,6 +1,7 @@
 """What happens to one attempt to change one lane."""
 
 from enum import StrEnum
+from typing import Final
 
 from pydantic import Field
 
@@ -25,6 +26,10 @@ from rollbook.names import (
     TargetName,
     Version,
 )
+
+# The two sides of a measurement.
+CANDIDATE: Final = "candidate"
+CHAMPION: Final = "champion"
 
 
 class Skipped(Part):

@@ -29,6 +29,11 @@ class Expected:
     what: str
 
 
+def is_absent(value: object) -> bool:
+    """Leave out what nobody wrote: a policy's digest outlives new keys."""
+    return value is None
+
+
 def read_duration(written: object) -> object:
     """Read `90m`, `1d12h`, `30s`; ValueError for what is no duration."""
     if isinstance(written, timedelta):

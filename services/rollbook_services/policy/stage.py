@@ -39,6 +39,7 @@ from rollbook_services.policy.shape import (
     OnRebase,
     Queue,
     Shape,
+    is_absent,
 )
 from rollbook_services.policy.strategy import Strategy
 from rollbook_services.policy.window import Window
@@ -86,10 +87,6 @@ class Profile(StrEnum):
 
 def _is_fast(profile: object) -> bool:
     return profile == Profile.FAST
-
-
-def _is_none(value: object) -> bool:
-    return value is None
 
 
 def _is_alert(drift: object) -> bool:
@@ -154,7 +151,7 @@ class Stage(Shape):
     on_rebase: OnRebase = OnRebase.END
     separation_of_duties: SeparationOfDuties = SeparationOfDuties()
     # Left out of the digest while nobody writes them: votes outlive new keys.
-    beside: Annotated[StageName | None, Field(exclude_if=_is_none)] = None
+    beside: Annotated[StageName | None, Field(exclude_if=is_absent)] = None
     """The stage on whose targets its versions run, beside what runs there."""
     drift: Annotated[DriftPolicy, Field(exclude_if=_is_alert)] = DriftPolicy.ALERT
     """What becomes of a target that runs something else than is desired."""

@@ -2,13 +2,19 @@
 
 import re
 from datetime import timedelta
-from typing import Annotated, Any, Final, Literal, Self
+from typing import Annotated, Final, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
 from rollbook.names import Count, GateName, Line, RoleName, TargetName
 from rollbook.refusals import one_of
-from rollbook_services.policy.shape import Duration, Expected, Mode, Shape
+from rollbook_services.policy.shape import (
+    Duration,
+    Expected,
+    Mode,
+    Shape,
+    is_absent,
+)
 
 WHOLE: Final = 100  # percent
 _SHARE: Final = re.compile(r"[1-9][0-9]?%|100%")
@@ -26,11 +32,6 @@ MinSuccess = Literal["all"] | Annotated[int, Field(ge=1)] | Share
 """How many targets have to apply it: all, so many, or `80%`."""
 
 
-def _is_absent(value: Any) -> bool:
-    """Leave out what nobody wrote: a policy's digest outlives new keys."""
-    return value is None
-
-
 class Analysis(Shape):
     """What a version has to prove while it comes onto the targets."""
 
@@ -43,14 +44,14 @@ class Analysis(Shape):
     on_missing: Literal["pause", "fail"]
     mode: Mode | None = None
     query: Annotated[
-        Annotated[str, Field(max_length=2000)] | None, Field(exclude_if=_is_absent)
+        Annotated[str, Field(max_length=2000)] | None, Field(exclude_if=is_absent)
     ] = None
     """PromQL that the conductor asks; None: somebody records the metric."""
     samples_query: Annotated[
-        Annotated[str, Field(max_length=2000)] | None, Field(exclude_if=_is_absent)
+        Annotated[str, Field(max_length=2000)] | None, Field(exclude_if=is_absent)
     ] = None
     """PromQL for how many samples `query` rests on."""
-    every: Annotated[Duration | None, Field(exclude_if=_is_absent)] = None
+    every: Annotated[Duration | None, Field(exclude_if=is_absent)] = None
     """How often to ask; a minute if left out."""
 
 
@@ -126,9 +127,9 @@ class Strategy(Shape):
     """How a version comes onto the targets; one of these, all at once by default."""
 
     all_at_once: AllAtOnce = AllAtOnce()
-    canary: Annotated[Canary | None, Field(exclude_if=_is_absent)] = None
-    shadow: Annotated[Shadow | None, Field(exclude_if=_is_absent)] = None
-    challenger: Annotated[Challenger | None, Field(exclude_if=_is_absent)] = None
+    canary: Annotated[Canary | None, Field(exclude_if=is_absent)] = None
+    shadow: Annotated[Shadow | None, Field(exclude_if=is_absent)] = None
+    challenger: Annotated[Challenger | None, Field(exclude_if=is_absent)] = None
 
     @model_validator(mode="after")
     def _is_one(self) -> Self:

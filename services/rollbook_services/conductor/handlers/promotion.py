@@ -16,6 +16,7 @@ from rollbook_services.conductor.handlers.timer import (
     change,
     change_timers,
     none_of,
+    promotion_of,
     set_timers,
 )
 from rollbook_services.conductor.react.instants import sortable, sorted_text
@@ -51,7 +52,7 @@ def requested(rows: Rows, envelope: Envelope[Data]) -> None:
 
 def gate_evaluated(rows: Rows, envelope: Envelope[Data]) -> None:
     """Note when time alone may change a gate's word; under way none is asked."""
-    promotion, result = _spoken_of(rows, envelope), envelope.event["result"]
+    promotion, result = promotion_of(rows, envelope), envelope.event["result"]
     if promotion["is_running"]:
         return
     gate = {f"{Alarm.GATE}{result['gate']}": sorted_text(result["recheck_at"])}
@@ -61,19 +62,19 @@ def gate_evaluated(rows: Rows, envelope: Envelope[Data]) -> None:
 def readied(rows: Rows, envelope: Envelope[Data]) -> None:
     """Let it wait for its slot."""
     ready = {"ready_event": envelope.id, "ready_sequence": envelope.sequence}
-    promotion = _spoken_of(rows, envelope)
+    promotion = promotion_of(rows, envelope)
     change(rows, promotion, {**promotion, **ready})
 
 
 def blocked(rows: Rows, envelope: Envelope[Data]) -> None:
     """Let it wait for its gates again."""
-    promotion = _spoken_of(rows, envelope)
+    promotion = promotion_of(rows, envelope)
     change(rows, promotion, {**promotion, **_NOT_READY})
 
 
 def judged_anew(rows: Rows, envelope: Envelope[Data]) -> None:
     """Forget what its gates said: other rules hold, or another version runs there."""
-    promotion = _spoken_of(rows, envelope)
+    promotion = promotion_of(rows, envelope)
     gates = {each: None for each in promotion["timers"] if each.startswith(Alarm.GATE)}
     changed = set_timers(
         rows, envelope, promotion={**promotion, **_NOT_READY}, instants=gates
@@ -83,7 +84,7 @@ def judged_anew(rows: Rows, envelope: Envelope[Data]) -> None:
 
 def dispatched(rows: Rows, envelope: Envelope[Data]) -> None:
     """Forget what it waited for; from here on its deadlines matter."""
-    promotion, data = _spoken_of(rows, envelope), envelope.event
+    promotion, data = promotion_of(rows, envelope), envelope.event
     deadlines = data["deadlines"] or {}
     timers: Instants = {
         **none_of(promotion),
@@ -110,7 +111,7 @@ def acknowledged(rows: Rows, envelope: Envelope[Data]) -> None:
 
 def paused(rows: Rows, envelope: Envelope[Data]) -> None:
     """Note when time alone may let it go on."""
-    promotion = _spoken_of(rows, envelope)
+    promotion = promotion_of(rows, envelope)
     paused = {**promotion, "paused_at": sortable(envelope.at)}
     wake: Instants = {Alarm.WAKE: sorted_text(envelope.event["wake_at"])}
     change(rows, promotion, set_timers(rows, envelope, promotion=paused, instants=wake))
@@ -118,7 +119,7 @@ def paused(rows: Rows, envelope: Envelope[Data]) -> None:
 
 def resumed(rows: Rows, envelope: Envelope[Data]) -> None:
     """Note when to look again; a pause counts against the whole alone."""
-    promotion = _spoken_of(rows, envelope)
+    promotion = promotion_of(rows, envelope)
     timers: Instants = {
         Alarm.WAKE: sorted_text(envelope.event["wake_at"]),
         **{
@@ -154,7 +155,7 @@ def ended(rows: Rows, envelope: Envelope[Data]) -> None:
 
 
 def _end(rows: Rows, envelope: Envelope[Data], *, has_succeeded: bool) -> None:
-    promotion = _spoken_of(rows, envelope)
+    promotion = promotion_of(rows, envelope)
     set_timers(rows, envelope, promotion=promotion, instants=none_of(promotion))
     rows.close("promotions", promotion["model"], promotion["promotion"])
     rows.close("measured", promotion["model"], promotion["promotion"])
@@ -163,11 +164,6 @@ def _end(rows: Rows, envelope: Envelope[Data], *, has_succeeded: bool) -> None:
             rows, envelope, promotion["bundle"], has_succeeded=has_succeeded
         )
     choice.may_differ(rows, envelope)
-
-
-def _spoken_of(rows: Rows, envelope: Envelope[Data]) -> Row:
-    key = model_of(envelope), envelope.event["promotion"]
-    return spoken_of(rows, envelope, "promotions", *key)
 
 
 HANDLERS: Final[Mapping[str, Handler]] = {

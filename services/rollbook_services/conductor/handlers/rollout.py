@@ -6,10 +6,14 @@ from typing import Final
 from rollbook.envelope import Envelope
 from rollbook.event import Data
 from rollbook_projections.projection import Handler
-from rollbook_projections.reading import model_of, spoken_of
-from rollbook_projections.rows import Row, Rows
+from rollbook_projections.reading import model_of
+from rollbook_projections.rows import Rows
 from rollbook_services.conductor.handlers import measure
-from rollbook_services.conductor.handlers.timer import Instants, change_timers
+from rollbook_services.conductor.handlers.timer import (
+    Instants,
+    change_timers,
+    promotion_of,
+)
 from rollbook_services.conductor.react.instants import sorted_text
 from rollbook_services.conductor.react.memory import Alarm
 
@@ -54,13 +58,8 @@ def experiment_ended(rows: Rows, envelope: Envelope[Data]) -> None:
 
 
 def _set(rows: Rows, envelope: Envelope[Data], instants: Instants) -> None:
-    promotion = _spoken_of(rows, envelope)
+    promotion = promotion_of(rows, envelope)
     change_timers(rows, envelope, promotion=promotion, instants=instants)
-
-
-def _spoken_of(rows: Rows, envelope: Envelope[Data]) -> Row:
-    key = model_of(envelope), envelope.event["promotion"]
-    return spoken_of(rows, envelope, "promotions", *key)
 
 
 HANDLERS: Final[Mapping[str, Handler]] = {

@@ -4,10 +4,17 @@ from collections.abc import Mapping
 
 from rollbook.envelope import Envelope
 from rollbook.event import Data
+from rollbook_projections.reading import model_of, spoken_of
 from rollbook_projections.rows import Row, Rows
 
 Instants = Mapping[str, str | None]
 """By the name of a timer, when it is to ring; None: never."""
+
+
+def promotion_of(rows: Rows, envelope: Envelope[Data]) -> Row:
+    """Return the row of the promotion that an event is about."""
+    key = model_of(envelope), envelope.event["promotion"]
+    return spoken_of(rows, envelope, "promotions", *key)
 
 
 def change_timers(

@@ -1,12 +1,12 @@
 """What is a metrics server asked of a running step, when, and what follows from it?"""
 
-import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from math import floor
 from typing import Final
 
+from rollbook.catalogue.promotion import CANDIDATE, CHAMPION
 from rollbook.catalogue.rollout import Measure
 from rollbook.commands.promotion import RecordAnalysis
 from rollbook.names import (
@@ -20,15 +20,13 @@ from rollbook.names import (
     Version,
 )
 from rollbook_services.conductor.react.due import Due, named
+from rollbook_services.policy.query import fill
 
-CANDIDATE: Final = "candidate"
-CHAMPION: Final = "champion"
 # The registrar takes one record for each step in so long.
 LEAST_PERIOD: Final = timedelta(seconds=30)
 BEFORE_THE_END: Final = timedelta(seconds=5)
 # A registrar whose clock is a little behind takes no record from its future.
 CLOCKS_DIFFER: Final = timedelta(seconds=1)
-_PLACEHOLDER: Final = re.compile(r"\$(version|digest|stage|model|targets|window)\b")
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +147,7 @@ def questions(step: Step, look: Look, now: datetime) -> Iterator[Question]:
 
 
 def filled(query: str, step: Step, variant: Variant, now: datetime) -> str:
-    """Write a query with its placeholders filled in, once: values hold none."""
+    """Write a query about a variant of a step, as it stands now."""
     seconds = max(1, floor((now - step.since).total_seconds()))
     values = {
         "version": str(variant.version),
@@ -160,7 +158,7 @@ def filled(query: str, step: Step, variant: Variant, now: datetime) -> str:
         "targets": "|".join(step.targets),
         "window": f"{seconds}s",
     }
-    return _PLACEHOLDER.sub(lambda found: values[found[1]], query)
+    return fill(query, values)
 
 
 def record(

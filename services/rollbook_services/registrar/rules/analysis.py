@@ -6,7 +6,12 @@ from datetime import timedelta
 from math import ceil
 
 from rollbook.catalogue.parts import GateStatus, PromotionKind
-from rollbook.catalogue.promotion import AnalysisRecorded, GateResult
+from rollbook.catalogue.promotion import (
+    CANDIDATE,
+    CHAMPION,
+    AnalysisRecorded,
+    GateResult,
+)
 from rollbook.commands.promotion import RecordAnalysis
 from rollbook.names import EventId
 from rollbook.refusals import Refusal, invalid_field
@@ -17,7 +22,6 @@ from rollbook_services.policy.shape import Mode
 from rollbook_services.policy.strategy import Analysis
 from rollbook_services.registrar.decision import Decision
 from rollbook_services.registrar.rules import contest, experiment
-from rollbook_services.registrar.rules.contest import CANDIDATE, CHAMPION
 from rollbook_services.registrar.rules.kept import changed
 from rollbook_services.registrar.rules.known import promotion_named
 from rollbook_services.registrar.rules.speaking import is_own

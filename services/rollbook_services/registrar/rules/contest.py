@@ -9,15 +9,13 @@ from typing import Final
 
 from rollbook.catalogue.experiment import ExperimentStarted, Winner
 from rollbook.catalogue.parts import GateStatus, Verdict
-from rollbook.catalogue.promotion import GateResult
+from rollbook.catalogue.promotion import CANDIDATE, CHAMPION, GateResult
 from rollbook.names import EventId, GateName
 from rollbook_services.policy import expression
 from rollbook_services.policy.shape import Mode
 from rollbook_services.policy.strategy import Challenger
 from rollbook_services.registrar.state import Measured
 
-CANDIDATE: Final = "candidate"
-CHAMPION: Final = "champion"
 _SIDES: Final = (CANDIDATE, CHAMPION)
 LONGEST_LINE: Final = 200  # of `rollbook.names.Line`
 MOST_METRICS: Final = 50  # of each side: the evidence of both has to fit one event
